@@ -1,0 +1,28 @@
+import { describe, expect, it } from 'vitest';
+import { outcomeOfFailure, sqlStateOf } from '../../../../chaos/ledger/classify.ts';
+
+const withCode = (code: string): Error => Object.assign(new Error('x'), { code });
+
+describe('the outcome of a failed write', () => {
+  it('is certain when the statement was never sent', () => {
+    expect(outcomeOfFailure(withCode('ECONNREFUSED'), false)).toBe('failed');
+  });
+
+  it.each(['57P01', '57P02', '08006', '40003', 'XX000'])('is unknown after %s, because the commit may have become durable', (code) => {
+    expect(outcomeOfFailure(withCode(code), true)).toBe('unknown');
+  });
+
+  it.each(['25006', '40001', '53100', '23505'])('is a certain rollback after %s', (code) => {
+    expect(outcomeOfFailure(withCode(code), true)).toBe('failed');
+  });
+
+  it('is unknown when the connection broke without a word', () => {
+    expect(outcomeOfFailure(new Error('Connection terminated unexpectedly'), true)).toBe('unknown');
+    expect(outcomeOfFailure(withCode('ECONNRESET'), true)).toBe('unknown');
+  });
+
+  it('never takes the name of a network error for a SQLSTATE', () => {
+    expect(sqlStateOf(withCode('EPIPE'))).toBeNull();
+    expect(sqlStateOf(withCode('57P03'))).toBe('57P03');
+  });
+});
