@@ -1,0 +1,75 @@
+/**
+ * The birth of a cluster and of a node (PROTOCOL T0, adoption, join). It must never initialise over history, and never create a record
+ * while anybody who can be reached remembers one (S6).
+ */
+import { epoch } from '../../shared/domain/epoch.ts';
+import type { HistoryEntry, LeaderRecord } from '../../shared/domain/leader-record.ts';
+import { NOBODY } from '../../shared/domain/member-set.ts';
+import { extentPosition, type WalExtent } from '../../shared/domain/wal-position.ts';
+import { alarmed, decision, job, mayRetry, type Decision } from './decision.ts';
+import type { Facts } from './facts.ts';
+import type { Memory } from './memory.ts';
+
+export function decideWithoutRecord(facts: Facts, memory: Memory): Decision {
+  const { file, self, peers } = facts;
+  if (file.accepted !== null) {
+    return alarmed(memory, `PGB-1203 the store holds no leader record, but this node acted on epoch ${file.accepted.epoch.toString()}: nothing is started, nothing is written`);
+  }
+  const witness = [...peers.values()].find((peer) => peer.hasHistory);
+  if (witness !== undefined) {
+    return alarmed(memory, `PGB-1203 the store holds no leader record, but ${witness.name} remembers one: nobody bootstraps`);
+  }
+  if (file.dir === 'ok') return recordOurs(facts, memory);
+  if (facts.server.state.kind !== 'absent') return decideOverForeignDirectory(facts, memory);
+  if (self.adopt) return alarmed(memory, 'PGB-1303 adoption is configured, but the data directory is empty');
+  if (!self.initialize) return decision(memory, 'waiting', 'no cluster exists yet and this node may not create one');
+  if (file.dir === 'rebuilding' && !mayRetry(facts, 'initialize')) return decision(memory, 'bootstrapping', 'initdb failed; trying again shortly');
+  if (!mayRetry(facts, 'initialize')) return decision(memory, 'bootstrapping', 'initdb failed; trying again shortly');
+  return decision(memory, 'bootstrapping', 'no cluster exists yet: creating one', job({ kind: 'initialize' }));
+}
+
+function decideOverForeignDirectory(facts: Facts, memory: Memory): Decision {
+  if (!facts.self.adopt) {
+    return alarmed(memory, 'PGB-1301 the data directory holds a database that pgbaton did not make: set postgres.adopt on exactly one node, or point postgres.dataDir elsewhere');
+  }
+  if (!mayRetry(facts, 'adopt')) return alarmed(memory, `PGB-1303 the existing directory cannot be adopted: ${facts.failures.get('adopt')?.why ?? ''}`);
+  return decision(memory, 'bootstrapping', 'adopting the existing data directory', job({ kind: 'adopt' }));
+}
+
+function recordOurs(facts: Facts, memory: Memory): Decision {
+  const { file, server, self } = facts;
+  if (server.state.kind !== 'stopped' || file.systemId === null) {
+    return decision(memory, 'bootstrapping', 'waiting to see the new directory at rest before it is recorded');
+  }
+  const { extent } = server.state;
+  if (extent === null) return alarmed(memory, 'PGB-1304 the end of the WAL in the new directory cannot be read');
+  const record = firstRecord(facts, extent, file.systemId);
+  const history: HistoryEntry = {
+    epoch: record.epoch,
+    holder: self.member,
+    timeline: record.timeline,
+    floor: record.floor,
+    why: self.adopt ? 'cluster created by adoption' : 'cluster created',
+    at: '',
+  };
+  return decision(memory, 'bootstrapping', 'recording the new cluster', { kind: 'create', record, history });
+}
+
+function firstRecord(facts: Facts, extent: WalExtent, systemId: string): LeaderRecord {
+  const { self } = facts;
+  return {
+    systemId,
+    epoch: epoch(1n),
+    seq: 0,
+    holder: self.member,
+    state: { kind: 'serving' },
+    mode: self.policy.mode,
+    set: NOBODY,
+    timeline: extent.history.timeline,
+    floor: extentPosition(extent),
+    barred: [],
+    ttlMs: self.policy.ttlMs,
+    observed: null,
+    nonce: '',
+  };
+}

@@ -1,0 +1,68 @@
+/**
+ * The decision: facts and memory in, one decision out. Synchronous, total, and the only place where a node makes up its mind. It performs
+ * nothing; it must never read a clock, and never decide from a fact that it cannot date.
+ */
+import type { Action } from './actions.ts';
+import { decideWithoutRecord } from './bootstrap.ts';
+import { decideAsCandidate, triggerOf } from './candidate.ts';
+import { alarmed, decision, type Decision, type Present } from './decision.ts';
+import type { Facts } from './facts.ts';
+import { decideAsFollower } from './follower.ts';
+import { decideAsHolder } from './holder.ts';
+import type { Memory } from './memory.ts';
+
+/** These may push aside whatever the local PostgreSQL is being asked to do (P4.2: a promise cancels a pending start or promotion). */
+const PREEMPTING: ReadonlySet<string> = new Set(['promise', 'kill']);
+
+export function decide(facts: Facts, memory: Memory): Decision {
+  return withoutConflicts(facts, decideFreely(facts, memory));
+}
+
+function decideFreely(facts: Facts, memory: Memory): Decision {
+  const { view, regressed } = facts.store;
+  if (regressed !== null) return alarmed(memory, `PGB-1203 ${regressed}`);
+  switch (view.kind) {
+    case 'unknown':
+      return decision(memory, 'waiting', 'the leader record has not been read yet');
+    case 'absent':
+      return decideWithoutRecord(facts, memory);
+    case 'present':
+      return decideWithRecord(facts, memory, view);
+  }
+}
+
+function decideWithRecord(facts: Facts, memory: Memory, present: Present): Decision {
+  const { record } = present;
+  const { accepted } = facts.file;
+  if (accepted !== null && (accepted.epoch > record.epoch || (accepted.epoch === record.epoch && accepted.seq > record.seq))) {
+    return alarmed(memory, `PGB-1203 the store went back: this node acted on epoch ${accepted.epoch.toString()}.${String(accepted.seq)}, the record says ${record.epoch.toString()}.${String(record.seq)}`);
+  }
+  if (record.holder === facts.self.member) return decideAsHolder(facts, { ...memory, candidacy: null }, present);
+  const other: Memory = { ...memory, crash: null, promotingSinceMs: null, promisedAboveSinceMs: null };
+  const trigger = triggerOf(facts, present);
+  if (trigger !== null) {
+    const candidate = decideAsCandidate(facts, other, present, trigger);
+    if (candidate !== null) return candidate;
+  }
+  return decideAsFollower(facts, { ...other, candidacy: null }, present);
+}
+
+/** S2: one change in flight. One job at a time, unless the new one must push the old one aside. */
+function withoutConflicts(facts: Facts, made: Decision): Decision {
+  const actions = made.actions.filter((action: Action) => {
+    switch (action.kind) {
+      case 'create':
+      case 'change':
+      case 'renew':
+        return !facts.store.changeInFlight;
+      case 'job':
+        return facts.job === null || (PREEMPTING.has(action.job.kind) && facts.job.kind !== action.job.kind);
+      case 'say-down':
+      case 'ask-promises':
+      case 'read-store':
+      case 'operation':
+        return true;
+    }
+  });
+  return { ...made, actions };
+}

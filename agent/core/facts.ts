@@ -1,0 +1,117 @@
+/**
+ * Everything a decision may look at, as one value with one `nowMs`. Facts carry their age; "unknown" is a value. Nothing in core/ reads a
+ * clock, a disk or a socket: the same code runs in production and in the simulator.
+ */
+import type { Epoch } from '../../shared/domain/epoch.ts';
+import type { HistoryEntry, LeaderRecord, NodeRecord, OperationRecord } from '../../shared/domain/leader-record.ts';
+import type { Lsn } from '../../shared/domain/lsn.ts';
+import type { MemberSet } from '../../shared/domain/member-set.ts';
+import type { MemberId, NodeName } from '../../shared/domain/node-id.ts';
+import type { Policy } from '../../shared/domain/policy.ts';
+import type { WalExtent, WalPosition } from '../../shared/domain/wal-position.ts';
+import type { GuardStatus } from '../guard/protocol.ts';
+import type { NodeFile } from '../node-file/port.ts';
+import type { ServerState } from '../postgres/port.ts';
+import type { JobKind } from './actions.ts';
+
+/** This node's own configuration, as far as decisions need it. */
+export type Self = {
+  readonly name: NodeName;
+  readonly member: MemberId;
+  /** 0: never a candidate. */
+  readonly priority: number;
+  readonly adopt: boolean;
+  readonly initialize: boolean;
+  readonly policy: Policy;
+};
+
+/** What is known of the leader record, and how well. */
+export type StoreFacts = {
+  readonly view:
+    | { readonly kind: 'unknown' }
+    | { readonly kind: 'absent'; /** Monotonic: when the linearizable read that found nothing was sent. */ readonly readAtMs: number }
+    | {
+        readonly kind: 'present';
+        readonly record: LeaderRecord;
+        readonly modRevision: bigint;
+        /** Monotonic: when this node first saw this revision. The lease of another is judged by this, never by its own words. */
+        readonly firstSeenAtMs: number;
+      };
+  /** Monotonic send time of the last successful linearizable read; null before the first. */
+  readonly lastReadAtMs: number | null;
+  /** Since when successful reads followed each other at most ttl/4 apart; null when they do not. */
+  readonly unbrokenSinceMs: number | null;
+  /** S4: a renewal of ours has been committed since this agent started. */
+  readonly renewedSinceStart: boolean;
+  /** Send time of our last change known committed as a holder; the lease counts from it. */
+  readonly renewedAtMs: number | null;
+  /** S6: why this store may not be trusted; null when it may. */
+  readonly regressed: string | null;
+  readonly history: readonly HistoryEntry[];
+  readonly nodes: ReadonlyMap<NodeName, NodeRecord>;
+  readonly operation: OperationRecord | null;
+  /** A change of ours is on its way (S2). */
+  readonly changeInFlight: boolean;
+};
+
+/** What another agent last said about itself. */
+export type PeerStatus = {
+  readonly name: NodeName;
+  readonly member: MemberId;
+  readonly epoch: Epoch | null;
+  readonly promised: Epoch;
+  readonly hasHistory: boolean;
+  readonly priority: number;
+  /** End of its WAL; null when it cannot say. */
+  readonly extent: WalExtent | null;
+  readonly servingAsPrimary: boolean;
+  readonly heardAtMs: number;
+};
+
+/** An answer to a promise request (PROTOCOL P4.2). */
+export type PromiseAnswer = {
+  readonly member: MemberId;
+  readonly name: NodeName;
+  readonly promised: Epoch;
+  readonly extent: WalExtent;
+  readonly priority: number;
+  readonly acceptedEpoch: Epoch | null;
+};
+
+export type ServerFactsSeen = { readonly state: ServerState; readonly seenAtMs: number };
+
+/** What this process has put into synchronous_standby_names, and whether that is proven. */
+export type InForce =
+  | { readonly kind: 'unproven' }
+  /** `provenAtLsn`: WAL position taken after the proof; catch-up counts from here. k = 0 with no members is the empty list. */
+  | { readonly kind: 'proven'; readonly set: MemberSet; readonly waiting: boolean; readonly provenAtLsn: Lsn | null };
+
+export type Facts = {
+  readonly nowMs: number;
+  readonly self: Self;
+  readonly startedAtMs: number;
+  readonly file: NodeFile;
+  readonly store: StoreFacts;
+  readonly server: ServerFactsSeen;
+  readonly guard: GuardStatus | null;
+  readonly peers: ReadonlyMap<NodeName, PeerStatus>;
+  readonly answers: readonly PromiseAnswer[];
+  /** The holder's agent said that its PostgreSQL is dead. */
+  readonly down: { readonly epoch: Epoch; readonly holder: MemberId; readonly heardAtMs: number } | null;
+  /** An operator asked this node to take over from that epoch. */
+  readonly takeover: { readonly epoch: Epoch; readonly declareLost: readonly MemberId[]; readonly force: boolean; readonly askedAtMs: number } | null;
+  /** Members of the record that acknowledged our own `down`. */
+  readonly downAcknowledged: readonly MemberId[];
+  readonly job: { readonly kind: JobKind; readonly sinceMs: number } | null;
+  /** When a job of a kind last failed, and how often in a row. */
+  readonly failures: ReadonlyMap<JobKind, { readonly atMs: number; readonly count: number; readonly why: string }>;
+  /** Whom the local standby has been told to follow. */
+  readonly following: { readonly epoch: Epoch; readonly holder: MemberId } | null;
+  readonly inForce: InForce;
+  /** Ordinary clients are let in by pg_hba. */
+  readonly open: boolean;
+  /** How far our planned stop has come: where the WAL ends, and whether the target reported that it has all of it. */
+  readonly handover: { readonly operationId: string; readonly final: WalPosition; readonly drained: boolean } | null;
+  /** The epoch whose promise has been carried out completely (receiver seen dead) in this postmaster's life. */
+  readonly promiseKept: Epoch | null;
+};

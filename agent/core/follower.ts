@@ -1,0 +1,141 @@
+/**
+ * What a node does that does not hold the record: follow, rejoin, or join. Before it starts anything it asks history whether its own WAL is
+ * still on the road; a diverged node started as a standby does not fail, it waits and can even be promoted.
+ */
+import type { LeaderRecord } from '../../shared/domain/leader-record.ts';
+import { nameOf } from '../../shared/domain/node-id.ts';
+import { alarmed, decision, job, mayRetry, type Decision, type Present } from './decision.ts';
+import { isOnTheRoad, ownExtent, settledExtent } from './extent.ts';
+import type { Facts } from './facts.ts';
+import type { Memory } from './memory.ts';
+
+/** A standby that cannot stream for this long from a healthy primary is missing WAL that the primary no longer has. */
+const NOT_STREAMING_LIMIT_MS = 15_000;
+
+export function decideAsFollower(facts: Facts, memory: Memory, present: Present): Decision {
+  const { file, server, self } = facts;
+  const { record } = present;
+  if (record.barred.includes(self.member) && file.dir === 'ok') return rejoin(facts, memory, record, 'this incarnation was declared lost');
+  if (file.dir === 'ok' && file.systemId !== record.systemId) return foreign(facts, memory, record);
+  switch (server.state.kind) {
+    case 'absent':
+      return join(facts, memory, record);
+    case 'stopped':
+      return file.dir === 'ok' ? startAgain(facts, memory, present) : finishRebuilding(facts, memory, record);
+    case 'starting':
+      return decision(memory, 'following', 'PostgreSQL is starting');
+    case 'silent':
+      return decision(memory, 'waiting', `PostgreSQL does not answer: ${server.state.why}`);
+    case 'running':
+      // T10: somebody else holds the record; whatever runs here as a primary is deposed.
+      if (!server.state.facts.inRecovery) {
+        return decision(memory, 'rejoining', `deposed by epoch ${record.epoch.toString()}`, job({ kind: 'kill', why: 'deposed' }));
+      }
+      return keepFollowing(facts, memory, record);
+  }
+}
+
+function foreign(facts: Facts, memory: Memory, record: LeaderRecord): Decision {
+  const detail = `the data directory belongs to system ${facts.file.systemId ?? 'unknown'}, the cluster is ${record.systemId}`;
+  // A directory that this node made for a race it lost was never recorded anywhere; an adopted one is somebody's data.
+  if (facts.file.accepted !== null || facts.self.adopt) return alarmed(memory, `PGB-1301 ${detail}`);
+  return decision(memory, 'joining', 'another node created the cluster first: discarding our empty one', job({ kind: 'discard' }));
+}
+
+function join(facts: Facts, memory: Memory, record: LeaderRecord): Decision {
+  if (record.state.kind !== 'serving') return decision(memory, 'joining', `waiting for a serving leader to clone from (the record is ${record.state.kind})`);
+  if (!mayRetry(facts, 'clone')) return decision(memory, 'joining', `clone failed: ${facts.failures.get('clone')?.why ?? ''}; trying again shortly`);
+  return decision(memory, 'joining', `cloning from ${nameOf(record.holder)}`, job({ kind: 'clone', from: record.holder, epoch: record.epoch }));
+}
+
+/** A directory left half-way by a rewind or clone: whatever it looks like, it is only good for a fresh clone. */
+function finishRebuilding(facts: Facts, memory: Memory, record: LeaderRecord): Decision {
+  if (facts.file.dir === 'absent') {
+    return alarmed(memory, 'PGB-1301 the data directory holds a database that this node does not know: move it away, and the node clones itself from the leader');
+  }
+  return join(facts, memory, record);
+}
+
+function startAgain(facts: Facts, memory: Memory, present: Present): Decision {
+  const { record } = present;
+  const { state } = facts.server;
+  if (state.kind !== 'stopped') return decision(memory, 'waiting', 'PostgreSQL is not at rest');
+  const guard = facts.guard;
+  if (guard?.postmaster.kind === 'exited' && !guard.postmaster.verifiedDead) {
+    return decision(memory, 'rejoining', 'making sure that nothing of the old PostgreSQL is left', job({ kind: 'kill', why: 'verify' }));
+  }
+  const accepted = facts.file.accepted;
+  const promotionCut = facts.file.promotion !== null && facts.file.promotion.phase === 'begun' && facts.file.promotion.epoch < record.epoch;
+  const newer = accepted !== null && record.epoch > accepted.epoch;
+  if (newer && !historyIsComplete(facts, record)) return decision(memory, 'rejoining', 'waiting for the history of the newer epochs', { kind: 'read-store', why: 'history' });
+  if (state.extent === null) return rejoin(facts, memory, record, 'the end of the local WAL cannot be read');
+  if (promotionCut) return rejoin(facts, memory, record, 'a promotion of its own was cut short');
+  if (accepted !== null && !isOnTheRoad(state.extent, accepted.epoch, facts.store.history)) {
+    return rejoin(facts, memory, record, 'its WAL goes beyond the point where the newer epoch began');
+  }
+  if (!mayRetry(facts, 'start-standby')) {
+    const failure = facts.failures.get('start-standby');
+    if (failure !== undefined && failure.count >= 5) return rejoin(facts, memory, record, `it does not start as a standby: ${failure.why}`);
+    return decision(memory, 'rejoining', `start failed: ${failure?.why ?? ''}; trying again shortly`);
+  }
+  return decision(memory, 'following', 'starting as a standby', job({ kind: 'start-standby', record, follow: mayFollow(facts, record) }));
+}
+
+function historyIsComplete(facts: Facts, record: LeaderRecord): boolean {
+  const newest = facts.store.history.reduce<bigint>((most, entry) => (entry.epoch > most ? entry.epoch : most), 0n);
+  // T3 raises an epoch without a claim, so the newest entry may be older than the record; it must at least tell how its holder came.
+  return facts.store.history.some((entry) => entry.epoch === newest && entry.holder === record.holder);
+}
+
+export function mayFollow(facts: Facts, record: LeaderRecord): boolean {
+  if (facts.file.promised > record.epoch) return false;
+  return record.state.kind === 'serving' || record.state.kind === 'promoting';
+}
+
+function rejoin(facts: Facts, memory: Memory, record: LeaderRecord, why: string): Decision {
+  const { state } = facts.server;
+  if (record.state.kind !== 'serving' || facts.peers.get(nameOf(record.holder))?.servingAsPrimary !== true) {
+    return decision(memory, 'rejoining', `${why}; waiting for a serving leader`);
+  }
+  // P7.8, I14: no directory is altered while its incarnation may still be asked for acknowledged WAL.
+  if (record.set.members.includes(facts.self.member)) return decision(memory, 'rejoining', `${why}; waiting until the leader has removed us from the set`);
+  if (state.kind === 'running' || state.kind === 'starting') return decision(memory, 'rejoining', why, job({ kind: 'kill', why: 'rebuild' }));
+  const rewindFailed = facts.failures.has('rewind');
+  if (state.kind === 'stopped' && state.wasPrimary && !rewindFailed && facts.file.dir === 'ok') {
+    return decision(memory, 'rejoining', `${why}: rewinding`, job({ kind: 'rewind', from: record.holder, epoch: record.epoch }));
+  }
+  if (!mayRetry(facts, 'clone')) return decision(memory, 'rejoining', `clone failed: ${facts.failures.get('clone')?.why ?? ''}`);
+  return decision(memory, 'rejoining', `${why}: cloning afresh`, job({ kind: 'clone', from: record.holder, epoch: record.epoch }));
+}
+
+function keepFollowing(facts: Facts, memory: Memory, record: LeaderRecord): Decision {
+  const { state } = facts.server;
+  if (state.kind !== 'running') return decision(memory, 'waiting', 'PostgreSQL is not running');
+  const accepted = facts.file.accepted;
+  if (!mayFollow(facts, record)) {
+    return decision({ ...memory, notStreamingSinceMs: null }, 'waiting', `promised epoch ${facts.file.promised.toString()}, the record is ${record.state.kind} at ${record.epoch.toString()}`);
+  }
+  const attached = facts.following !== null && facts.following.epoch === record.epoch && facts.following.holder === record.holder;
+  if (!attached) {
+    const own = ownExtent(state);
+    if (accepted !== null && record.epoch > accepted.epoch) {
+      if (!historyIsComplete(facts, record)) return decision(memory, 'following', 'waiting for the history of the newer epochs', { kind: 'read-store', why: 'history' });
+      const onTheRoad = own !== null && isOnTheRoad(own, accepted.epoch, facts.store.history);
+      const settled = settledExtent(state);
+      if (!onTheRoad && settled === null) return decision(memory, 'following', 'replaying what was received before following the newer epoch');
+      if (!onTheRoad && settled !== null && !isOnTheRoad(settled, accepted.epoch, facts.store.history)) return rejoin(facts, memory, record, 'its WAL goes beyond the point where the newer epoch began');
+    }
+    if (!mayRetry(facts, 'follow')) return decision(memory, 'following', 'could not attach; trying again shortly');
+    return decision({ ...memory, notStreamingSinceMs: null }, 'following', `attaching to ${nameOf(record.holder)}`, job({ kind: 'follow', record }));
+  }
+  if (state.facts.receiver === 'streaming') return decision({ ...memory, notStreamingSinceMs: null }, 'following', `streaming from ${nameOf(record.holder)}`);
+  return waitToStream(facts, memory, record);
+}
+
+function waitToStream(facts: Facts, memory: Memory, record: LeaderRecord): Decision {
+  const healthy = record.state.kind === 'serving' && facts.peers.get(nameOf(record.holder))?.servingAsPrimary === true;
+  const since = healthy ? (memory.notStreamingSinceMs ?? facts.nowMs) : null;
+  const next: Memory = { ...memory, notStreamingSinceMs: since };
+  if (since !== null && facts.nowMs - since > NOT_STREAMING_LIMIT_MS) return rejoin(facts, next, record, `not streaming for ${String(NOT_STREAMING_LIMIT_MS)} ms from a healthy leader`);
+  return decision(next, 'following', `waiting for ${nameOf(record.holder)} to stream`);
+}

@@ -1,0 +1,258 @@
+/**
+ * What the holder of the record does: serve, change the set, promote, restart in place, re-enlist, release. Everything it may do rests on
+ * the record being its own at this revision; S4: after an agent start nothing but a renewal, until one is known committed.
+ */
+import { maxEpoch, type Epoch } from '../../shared/domain/epoch.ts';
+import type { LeaderRecord } from '../../shared/domain/leader-record.ts';
+import { NOBODY, sameSet } from '../../shared/domain/member-set.ts';
+import { nameOf, type MemberId } from '../../shared/domain/node-id.ts';
+import type { ServerFacts } from '../postgres/port.ts';
+import type { Action } from './actions.ts';
+import { alarmed, decision, job, mayRetry, type Decision, type Present } from './decision.ts';
+import type { Facts } from './facts.ts';
+import { flushedPast, targetSet, watchMembers } from './member-watch.ts';
+import type { Memory } from './memory.ts';
+import { nextSetStep, type SetStep } from './set-change.ts';
+import { abortHandover, decideSwitchover } from './switchover.ts';
+
+/** After so many failed restarts in a row the holder lets somebody else try (crash-loop budget). */
+const RESTARTS_IN_PLACE = 3;
+
+export function decideAsHolder(facts: Facts, memory: Memory, present: Present): Decision {
+  const { record } = present;
+  if (facts.file.systemId !== null && facts.file.systemId !== record.systemId) return alarmed(memory, `PGB-1301 we hold a record of system ${record.systemId}, our data is of ${facts.file.systemId}`);
+  if (!facts.store.renewedSinceStart) {
+    return decision(memory, 'waiting', 'this agent has just started: renewing before anything else, something of ours may still be in flight', renewal(present));
+  }
+  if (facts.file.promised > record.epoch) return reenlistStopped(facts, memory, present, 'our own promise is above our epoch');
+  switch (record.state.kind) {
+    case 'serving':
+      return decideServing(facts, memory, present);
+    case 'promoting':
+      return decidePromoting(facts, memory, present);
+    case 'released':
+      return reenlistStopped(facts, memory, present, 'nobody claimed what we released');
+    case 'handing-over':
+      return abortHandover(facts, memory, present);
+  }
+}
+
+function renewal({ record, modRevision }: Present): Action {
+  return { kind: 'renew', record, modRevision };
+}
+
+function renewIfDue(facts: Facts, present: Present): readonly Action[] {
+  const { renewedAtMs } = facts.store;
+  return renewedAtMs === null || facts.nowMs - renewedAtMs >= facts.self.policy.renewMs ? [renewal(present)] : [];
+}
+
+function decideServing(facts: Facts, memory: Memory, present: Present): Decision {
+  const { server, guard } = facts;
+  const { record } = present;
+  if (guard !== null && guard.postmaster.kind === 'exited') return decideStopped(facts, memory, present);
+  switch (server.state.kind) {
+    case 'running':
+      if (server.state.facts.inRecovery) return decision(memory, 'crashed', 'we hold a serving record but run as a standby: restarting as primary', job({ kind: 'kill', why: 'standby in the place of a primary' }));
+      return lead(facts, { ...memory, crash: null }, present, server.state.facts);
+    case 'stopped':
+    case 'absent':
+      return decideStopped(facts, memory, present);
+    case 'starting':
+      return decision(memory, 'crashed', 'PostgreSQL is starting', ...renewIfDue(facts, present));
+    case 'silent':
+      return decision(memory, 'leading', `PostgreSQL does not answer (${server.state.why}); epoch ${record.epoch.toString()} stays ours while the lease holds`, ...renewIfDue(facts, present));
+  }
+}
+
+/** Our PostgreSQL is gone (PROTOCOL P6 "crash of the leader's PostgreSQL, agent alive"). */
+function decideStopped(facts: Facts, memory: Memory, present: Present): Decision {
+  const { guard, nowMs } = facts;
+  const { record } = present;
+  const { policy } = facts.self;
+  const verify: readonly Action[] = guard?.postmaster.kind === 'exited' && !guard.postmaster.verifiedDead ? [job({ kind: 'kill', why: 'verify' })] : [];
+  const switchover = decideSwitchover(facts, memory, present, null);
+  if (switchover !== null) return switchover;
+  const crashedHere = guard?.postmaster.kind === 'exited' && guard.postmaster.why === 'crashed' && guard.postmaster.atMs >= facts.startedAtMs;
+  const crash = memory.crash?.epoch === record.epoch ? memory.crash : crashedHere && guard.postmaster.kind === 'exited' ? { epoch: record.epoch, atMs: guard.postmaster.atMs, saidAtMs: null } : null;
+  if (crash === null || record.set.k === 0 || record.mode === 'async') return restartInPlace(facts, memory, present, verify);
+  if (crash.saidAtMs === null) {
+    return decision({ ...memory, crash: { ...crash, saidAtMs: nowMs } }, 'crashed', 'PostgreSQL is gone: telling every member at once', { kind: 'say-down', epoch: record.epoch, to: record.set.members }, ...verify);
+  }
+  const next: Memory = { ...memory, crash };
+  const quorum = record.set.members.length - record.set.k + 1;
+  const sinceSaidMs = nowMs - crash.saidAtMs;
+  // Renewing or releasing now would spoil the claim's revision; so neither, while enough members are on their way.
+  if (facts.downAcknowledged.length >= quorum && sinceSaidMs < policy.promiseByMs) return decision(next, 'crashed', `PostgreSQL is gone; ${String(facts.downAcknowledged.length)} members know`, ...verify);
+  if (sinceSaidMs < 2 * policy.heartbeatMs) return decision(next, 'crashed', 'PostgreSQL is gone; waiting for members to acknowledge', ...verify);
+  return restartInPlace(facts, next, present, verify);
+}
+
+/** T5. */
+function restartInPlace(facts: Facts, memory: Memory, present: Present, verify: readonly Action[]): Decision {
+  const { record } = present;
+  const { state } = facts.server;
+  const renew = renewIfDue(facts, present);
+  if (verify.length > 0) return decision(memory, 'crashed', 'making sure that nothing of the old PostgreSQL is left', ...verify, ...renew);
+  if (state.kind === 'absent') return alarmed(memory, 'PGB-1304 we hold the record, but the data directory is gone: an operator must fail over', ...renew);
+  if (state.kind !== 'stopped') return decision(memory, 'crashed', 'waiting to see PostgreSQL at rest', ...renew);
+  if (facts.file.dir !== 'ok') return alarmed(memory, 'PGB-1304 we hold the record, but the data directory is being rebuilt', ...renew);
+  const failure = facts.failures.get('start-primary');
+  if (failure !== undefined && failure.count >= RESTARTS_IN_PLACE && record.set.k > 0) return release(memory, present, state.extent === null ? null : { timeline: state.extent.history.timeline, lsn: state.extent.lsn });
+  if (state.extent !== null && state.extent.history.timeline !== record.timeline) return alarmed(memory, `PGB-1304 our WAL is on timeline ${String(state.extent.history.timeline)}, the record says ${String(record.timeline)}`, ...renew);
+  if (!mayRetry(facts, 'start-primary')) return decision(memory, 'crashed', `restart failed: ${failure?.why ?? ''}; trying again shortly`, ...renew);
+  return decision(memory, 'crashed', 'restarting in place', job({ kind: 'start-primary', record }), ...renew);
+}
+
+function release(memory: Memory, { record, modRevision }: Present, final: { readonly timeline: LeaderRecord['timeline']; readonly lsn: LeaderRecord['floor']['lsn'] } | null): Decision {
+  const next: LeaderRecord = { ...record, seq: record.seq + 1, state: { kind: 'released', final } };
+  return decision({ ...memory, sitOutEpoch: record.epoch }, 'released', 'PostgreSQL does not start here: releasing', { kind: 'change', rule: 'T8', record: next, modRevision, history: null });
+}
+
+function lead(facts: Facts, memory: Memory, present: Present, server: ServerFacts): Decision {
+  const { record } = present;
+  if (server.history.timeline !== record.timeline) {
+    return alarmed(memory, `PGB-1314 PostgreSQL runs on timeline ${String(server.history.timeline)}, our epoch reserved ${String(record.timeline)}: somebody else promoted it`, job({ kind: 'kill', why: 'foreign timeline' }));
+  }
+  const watched = watchMembers(facts, memory, server, record);
+  const renew = renewIfDue(facts, present);
+  if (!facts.open) return openWhenDurable(facts, watched, present, server, renew);
+  const reenlist = reenlistRunning(facts, watched, present);
+  if (reenlist.action !== null) return decision(reenlist.memory, 'leading', 'members had promised a higher epoch: re-enlisting them', reenlist.action);
+  const switchover = decideSwitchover(facts, reenlist.memory, present, server);
+  if (switchover !== null) return { ...switchover, actions: [...switchover.actions, ...(switchover.actions.some((action) => action.kind === 'change') ? [] : renew)] };
+  return maintain(facts, reenlist.memory, present, server, renew);
+}
+
+/** T5, T6: clients are let in only when k members have flushed everything that surfaced in recovery or promotion. */
+function openWhenDurable(facts: Facts, memory: Memory, present: Present, server: ServerFacts, renew: readonly Action[]): Decision {
+  const { record } = present;
+  const since = facts.inForce.kind === 'proven' ? facts.inForce.provenAtLsn : null;
+  if (record.set.k === 0) return decision(memory, 'leading', 'letting clients in', job({ kind: 'open', epoch: record.epoch }), ...renew);
+  if (since !== null && flushedPast(server, record.set, since) >= record.set.k) return decision(memory, 'leading', 'the quorum has caught up: letting clients in', job({ kind: 'open', epoch: record.epoch }), ...renew);
+  const step = setStep(facts, memory, present, server, 'leading', 'clients wait until the quorum has caught up');
+  return { ...step, actions: [...step.actions, ...(step.actions.some((action) => action.kind === 'change') ? [] : renew)] };
+}
+
+function maintain(facts: Facts, memory: Memory, present: Present, server: ServerFacts, renew: readonly Action[]): Decision {
+  const step = setStep(facts, memory, present, server, 'leading', `serving epoch ${present.record.epoch.toString()}`);
+  const slots = missingSlots(facts, server);
+  const withSlots: readonly Action[] = slots === null || step.actions.some((action) => action.kind === 'job') ? [] : [job({ kind: 'slots', members: slots })];
+  return { ...step, actions: [...step.actions, ...withSlots, ...(step.actions.some((action) => action.kind === 'change') ? [] : renew)] };
+}
+
+function missingSlots(facts: Facts, server: ServerFacts): readonly MemberId[] | null {
+  const wanted = [...facts.store.nodes.values()].map((node) => node.member).filter((member) => member !== facts.self.member);
+  const have = server.physicalSlots.length;
+  if (wanted.length <= have && wanted.every((member) => server.physicalSlots.includes(slotOf(member)))) return null;
+  return mayRetry(facts, 'slots') ? wanted : null;
+}
+
+function slotOf(member: MemberId): string {
+  return `pgbaton_${member.replaceAll(/[^a-z0-9_]/g, '_')}`;
+}
+
+/** One step of P7, as actions. */
+function setStep(facts: Facts, memory: Memory, present: Present, server: ServerFacts, state: Decision['state'], otherwise: string): Decision {
+  const { record, modRevision } = present;
+  const target = targetSet(facts, memory, record);
+  const step = nextStep(facts, record, server, target);
+  switch (step.kind) {
+    case 'settled':
+      return decision(memory, state, otherwise);
+    case 'catch-up':
+      return decision(memory, state, `${otherwise}; new set waits for ${String(step.set.k)} of ${describe(step.set.members)} to catch up`);
+    case 'put-in-force':
+      if (!mayRetry(facts, 'put-in-force')) return decision(memory, state, `${otherwise}; the set could not be put in force, trying again`);
+      return decision(memory, state, `putting ${describe(step.set.members)} in force`, job({ kind: 'put-in-force', set: step.set, former: record.set }));
+    case 'record': {
+      const next: LeaderRecord = { ...record, seq: record.seq + 1, set: step.set };
+      return decision(memory, state, `recording ${describe(step.set.members)} (k = ${String(step.set.k)})`, { kind: 'change', rule: 'T7', record: next, modRevision, history: null });
+    }
+  }
+}
+
+function nextStep(facts: Facts, record: LeaderRecord, server: ServerFacts, target: LeaderRecord['set']): SetStep {
+  const { inForce } = facts;
+  // The placeholder acknowledges nothing, so it is safe with every record; with k = 0 it is only right in strict mode.
+  const waitsForNobody = inForce.kind === 'proven' && inForce.waiting && inForce.set.k === 0;
+  if (waitsForNobody && facts.self.policy.strict && record.set.k === 0 && sameSet(target, NOBODY)) return { kind: 'settled' };
+  const proven = inForce.kind === 'proven' && !(waitsForNobody && sameSet(target, NOBODY)) ? inForce.set : null;
+  const since = inForce.kind === 'proven' ? inForce.provenAtLsn : null;
+  const caughtUp = since !== null && flushedPast(server, target, since) >= target.k;
+  return nextSetStep({ record: record.set, inForce: proven, target, caughtUp });
+}
+
+function describe(members: readonly MemberId[]): string {
+  return members.length === 0 ? 'nobody' : members.map(nameOf).join(', ');
+}
+
+/** T3, running: a wrong suspicion made members promise somebody else; raise the epoch ourselves. The timeline, floor and set never change. */
+function reenlistRunning(facts: Facts, memory: Memory, { record, modRevision }: Present): { readonly memory: Memory; readonly action: Action | null } {
+  const above = [...facts.peers.values()].filter((peer) => record.set.members.includes(peer.member) && peer.promised > record.epoch);
+  if (above.length === 0) return { memory: { ...memory, promisedAboveSinceMs: null }, action: null };
+  const since = memory.promisedAboveSinceMs ?? facts.nowMs;
+  const next: Memory = { ...memory, promisedAboveSinceMs: since };
+  const reachable = record.set.members.filter((member) => facts.peers.get(nameOf(member))?.member === member).length;
+  if (facts.nowMs - since < facts.self.policy.promiseByMs || facts.nowMs < memory.reenlistAfterMs || reachable < record.set.k) return { memory: next, action: null };
+  const raised: Epoch = maxEpoch(record.epoch, ...above.map((peer) => peer.promised));
+  return {
+    memory: { ...next, promisedAboveSinceMs: null, reenlistAfterMs: facts.nowMs + facts.self.policy.ttlMs / 2 },
+    action: { kind: 'change', rule: 'T3', record: { ...record, epoch: raised, seq: record.seq + 1 }, modRevision, history: null },
+  };
+}
+
+/** T3, stopped. */
+function reenlistStopped(facts: Facts, memory: Memory, { record, modRevision, firstSeenAtMs }: Present, why: string): Decision {
+  const { state } = facts.server;
+  if (facts.nowMs - firstSeenAtMs < 2 * facts.self.policy.promiseByMs) return decision(memory, 'released', `${why}; leaving others the time to claim`);
+  if (state.kind === 'running' && !state.facts.inRecovery) return decision(memory, 'released', 'stopping before re-enlisting', job({ kind: 'kill', why: 're-enlist' }));
+  const timeline = state.kind === 'stopped' ? (state.extent?.history.timeline ?? null) : state.kind === 'running' ? state.facts.history.timeline : null;
+  if (timeline === null) return decision(memory, 'released', `${why}; our own WAL cannot be read yet`);
+  const next: LeaderRecord = {
+    ...record,
+    epoch: maxEpoch(record.epoch, facts.file.promised),
+    seq: record.seq + 1,
+    state: timeline === record.timeline ? { kind: 'serving' } : { kind: 'promoting' },
+  };
+  return decision({ ...memory, sitOutEpoch: null }, 'released', `${why}: taking it up again`, { kind: 'change', rule: 'T3', record: next, modRevision, history: null });
+}
+
+function decidePromoting(facts: Facts, memory: Memory, present: Present): Decision {
+  const { record } = present;
+  const { state } = facts.server;
+  const { policy } = facts.self;
+  const renew = renewIfDue(facts, present);
+  const since = memory.promotingSinceMs ?? facts.nowMs;
+  const next: Memory = { ...memory, promotingSinceMs: since };
+  if (state.kind === 'running' && !state.facts.inRecovery) return finishPromotion(facts, next, present, state.facts, renew);
+  if (facts.nowMs - since > 2 * policy.promoteByMs && facts.job === null && state.kind === 'stopped') {
+    return release({ ...next, promotingSinceMs: null }, present, state.extent === null ? null : { timeline: state.extent.history.timeline, lsn: state.extent.lsn });
+  }
+  if (state.kind === 'running') {
+    if (facts.nowMs - since > 2 * policy.promoteByMs) return decision(next, 'promoting', 'the promotion makes no progress: stopping to release', job({ kind: 'kill', why: 'promotion without progress' }), ...renew);
+    if (!mayRetry(facts, 'promote')) return decision(next, 'promoting', `promotion failed: ${facts.failures.get('promote')?.why ?? ''}; trying again`, ...renew);
+    return decision(next, 'promoting', `promoting to timeline ${String(record.timeline)}`, job({ kind: 'promote', record }), ...renew);
+  }
+  if (state.kind === 'stopped') {
+    const begun = facts.file.promotion?.epoch === record.epoch && state.extent?.history.timeline === record.timeline;
+    if (begun) return restartInPlace(facts, next, present, []);
+    if (!mayRetry(facts, 'start-standby')) return decision(next, 'promoting', 'start failed; trying again shortly', ...renew);
+    return decision(next, 'promoting', 'starting as a standby to promote', job({ kind: 'start-standby', record, follow: false }), ...renew);
+  }
+  return decision(next, 'promoting', 'waiting for PostgreSQL', ...renew);
+}
+
+/** T6: serving only when k members of the claimed set have flushed past the promotion record. */
+function finishPromotion(facts: Facts, memory: Memory, present: Present, server: ServerFacts, renew: readonly Action[]): Decision {
+  const { record, modRevision } = present;
+  if (server.history.timeline !== record.timeline) return alarmed(memory, `PGB-1314 promoted to timeline ${String(server.history.timeline)} instead of ${String(record.timeline)}`, job({ kind: 'kill', why: 'wrong timeline' }));
+  const watched = watchMembers(facts, memory, server, record);
+  const since = facts.inForce.kind === 'proven' ? facts.inForce.provenAtLsn : null;
+  if (record.set.k === 0 || (since !== null && flushedPast(server, record.set, since) >= record.set.k)) {
+    const serving: LeaderRecord = { ...record, seq: record.seq + 1, state: { kind: 'serving' } };
+    return decision({ ...watched, promotingSinceMs: null }, 'promoting', 'promoted, and the quorum has it: serving', { kind: 'change', rule: 'T6', record: serving, modRevision, history: null });
+  }
+  // A member of the claimed set may have died since: P7 applies here as in serving, the holder's PostgreSQL is a primary on its own timeline.
+  const step = setStep(facts, watched, present, server, 'promoting', `promoted; waiting for ${String(record.set.k)} of ${describe(record.set.members)} to attach`);
+  return { ...step, actions: [...step.actions, ...(step.actions.some((action) => action.kind === 'change') ? [] : renew)] };
+}

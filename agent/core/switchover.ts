@@ -1,0 +1,64 @@
+/**
+ * The planned move (PROTOCOL T9): stop cleanly, see the last byte arrive at the target, hand the record over. Every failure aborts *back to
+ * the old leader*, who is still the holder; the abort is itself a compare-and-swap, known committed before PostgreSQL starts again.
+ */
+import { isOpen, type LeaderRecord, type OperationRecord } from '../../shared/domain/leader-record.ts';
+import { nameOf } from '../../shared/domain/node-id.ts';
+import type { ServerFacts } from '../postgres/port.ts';
+import { decision, job, type Decision, type Present } from './decision.ts';
+import type { Facts } from './facts.ts';
+import type { Memory } from './memory.ts';
+
+/** A planned move is refused when the target is further behind than this: draining would be a long outage. */
+export const SWITCHOVER_LAG_BYTES = 16 * 1024 * 1024;
+
+/** Null: no operation concerns this holder now. `server` is null when PostgreSQL is stopped. */
+export function decideSwitchover(facts: Facts, memory: Memory, present: Present, server: ServerFacts | null): Decision | null {
+  const operation = facts.store.operation;
+  const { record, modRevision } = present;
+  if (operation === null || !isOpen(operation)) return null;
+  if (operation.to === facts.self.member && record.state.kind === 'serving') return close(memory, operation, 'done', null);
+  if (operation.from !== facts.self.member || operation.epoch !== record.epoch) {
+    return close(memory, operation, 'aborted', 'leadership moved for another reason');
+  }
+  const { handover } = facts;
+  if (server === null) {
+    if (handover?.operationId !== operation.id) return close(memory, operation, 'aborted', 'PostgreSQL stopped before the move was prepared');
+    if (!handover.drained) return close(memory, operation, 'aborted', `${nameOf(operation.to)} did not report the final position in time`);
+    const next: LeaderRecord = { ...record, seq: record.seq + 1, state: { kind: 'handing-over', to: operation.to, final: handover.final } };
+    return decision(memory, 'handing-over', `handing over to ${nameOf(operation.to)}`, { kind: 'change', rule: 'T9', record: next, modRevision, history: null });
+  }
+  const refusal = whyNot(facts, memory, record, operation, server);
+  if (refusal !== null) return close(memory, operation, 'aborted', refusal);
+  if (facts.failures.has('stop-for-switchover') && operation.stage !== 'requested') {
+    return close(memory, operation, 'aborted', facts.failures.get('stop-for-switchover')?.why ?? 'the stop failed');
+  }
+  return decision(memory, 'handing-over', `switchover to ${nameOf(operation.to)}: stopping`, job({ kind: 'stop-for-switchover', operation }));
+}
+
+function close(memory: Memory, operation: OperationRecord, stage: 'done' | 'aborted', why: string | null): Decision {
+  return decision(memory, 'leading', `switchover ${stage}${why === null ? '' : `: ${why}`}`, { kind: 'operation', record: { ...operation, stage, why } });
+}
+
+/** Why this target cannot take over now; null when it can. */
+export function whyNot(facts: Facts, memory: Memory, record: LeaderRecord, operation: OperationRecord, server: ServerFacts): string | null {
+  const name = nameOf(operation.to);
+  const seen = memory.members.get(operation.to);
+  const sender = server.walSenders.find((one) => one.applicationName === operation.to);
+  if (record.mode === 'quorum' && !record.set.members.includes(operation.to)) return `${name} is not in the synchronous set`;
+  if (sender === undefined || sender.flushLsn === null || seen?.streamingSinceMs === null || seen === undefined) return `${name} is not streaming`;
+  if (server.flushedLsn !== null && Number(server.flushedLsn - sender.flushLsn) > SWITCHOVER_LAG_BYTES) return `${name} is too far behind`;
+  const peer = facts.peers.get(name);
+  if (peer === undefined || facts.nowMs - peer.heardAtMs > facts.self.policy.suspectMs) return `the agent of ${name} does not answer`;
+  if (peer.priority === 0) return `${name} is configured never to lead`;
+  return null;
+}
+
+/** The target has until the stage deadline; then the record comes back, and only then PostgreSQL. */
+export function abortHandover(facts: Facts, memory: Memory, { record, modRevision, firstSeenAtMs }: Present): Decision {
+  if (record.state.kind !== 'handing-over') return decision(memory, 'handing-over', 'nothing to abort');
+  const target = nameOf(record.state.to);
+  if (facts.nowMs - firstSeenAtMs < facts.self.policy.stageByMs) return decision(memory, 'handing-over', `waiting for ${target} to claim`);
+  const next: LeaderRecord = { ...record, seq: record.seq + 1, state: { kind: 'serving' } };
+  return decision(memory, 'handing-over', `${target} did not claim in time: taking the record back`, { kind: 'change', rule: 'T9-abort', record: next, modRevision, history: null });
+}
