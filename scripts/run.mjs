@@ -1,0 +1,116 @@
+// One command does everything: installs the npm packages, compiles, finds PostgreSQL and etcd, then runs the program.
+// Set-up talks on stderr only, so that `--json` on stdout stays clean; the program's exit code and signals pass through.
+//
+//   node scripts/run.mjs demo [options]      the failover demonstration
+//   node scripts/run.mjs local [options]     `pgbaton local`: a cluster of local processes to play with
+//   node scripts/run.mjs test [projects]     the test suites, see run-tests.mjs
+import { execFileSync, spawn } from 'node:child_process';
+import { constants } from 'node:os';
+import { existsSync, readFileSync } from 'node:fs';
+import { dirname, join } from 'node:path';
+import { fileURLToPath } from 'node:url';
+import { ToolchainError, ensureToolchain } from './toolchain.mjs';
+
+const root = dirname(dirname(fileURLToPath(import.meta.url)));
+
+// `needs` is what a program cannot start without; the unit tests must not wait for a compiler or a download.
+const programs = {
+  demo: { file: 'dist/chaos/demo/main.js', needs: () => ({ build: true, toolchain: true }) },
+  local: { file: 'dist/cli/main.js', first: ['local'], needs: () => ({ build: true, toolchain: true }) },
+  test: { file: 'scripts/run-tests.mjs', needs: (args) => testNeeds(args.filter((arg) => !arg.startsWith('-'))) },
+};
+
+function testNeeds(projects) {
+  const all = projects.length === 0;
+  const wants = (...names) => all || names.some((name) => projects.includes(name));
+  return { build: wants('integration', 'e2e'), toolchain: wants('integration', 'e2e') };
+}
+
+function log(line) {
+  process.stderr.write(`pgbaton: ${line}\n`);
+}
+
+function readJson(path) {
+  return JSON.parse(readFileSync(path, 'utf8'));
+}
+
+// npm leaves a record of what it put into node_modules. Comparing it with the lock file, instead of keeping a stamp of
+// our own, also believes an `npm ci` the user has already run.
+function packagesAreFresh() {
+  const record = join(root, 'node_modules', '.package-lock.json');
+  if (!existsSync(record)) return false;
+  const present = readJson(record).packages ?? {};
+  const wanted = readJson(join(root, 'package-lock.json')).packages ?? {};
+  return Object.entries(wanted).every(
+    ([path, entry]) => path === '' || entry.optional === true || entry.link === true || present[path]?.integrity === entry.integrity,
+  );
+}
+
+function installPackages() {
+  if (packagesAreFresh()) return;
+  log('installing npm packages');
+  const viaNpm = process.env['npm_execpath']?.endsWith('.js') ? [process.execPath, process.env['npm_execpath']] : ['npm'];
+  const [command, ...first] = viaNpm;
+  execFileSync(command, [...first, 'ci', '--no-audit', '--no-fund'], { cwd: root, stdio: ['ignore', 2, 2] });
+}
+
+function build() {
+  execFileSync(process.execPath, [join(root, 'scripts', 'build.mjs')], { cwd: root, stdio: ['ignore', 2, 2] });
+}
+
+async function environment(needsToolchain) {
+  if (!needsToolchain) return process.env;
+  const { postgres, etcd } = await ensureToolchain({ log });
+  log(`PostgreSQL ${postgres.major} (${postgres.source}), etcd ${etcd.version} (${etcd.source})`);
+  const env = { ...process.env, PGBATON_PG_BIN: postgres.bin, PGBATON_ETCD: etcd.path };
+  // etcd 3.4 refuses to start on 64-bit ARM unless it is told that this is known; later versions do not look at it.
+  if (process.arch === 'arm64') env['ETCD_UNSUPPORTED_ARCH'] = 'arm64';
+  return env;
+}
+
+// A terminal sends Ctrl-C to the whole foreground group, so the child already has it; forwarding it too would look like
+// a second, impatient Ctrl-C. Without a terminal nobody else tells the child.
+function forwardSignals(child) {
+  for (const signal of ['SIGTERM', 'SIGHUP', 'SIGINT']) {
+    process.on(signal, () => {
+      if (signal !== 'SIGINT' || !process.stdin.isTTY) child.kill(signal);
+    });
+  }
+}
+
+function run(file, args, env) {
+  const child = spawn(process.execPath, [join(root, file), ...args], { env, stdio: 'inherit' });
+  forwardSignals(child);
+  child.on('error', (error) => {
+    log(error.message);
+    process.exitCode = 1;
+  });
+  child.on('exit', (code, signal) => {
+    process.exitCode = signal === null ? code : 128 + (constants.signals[signal] ?? 0);
+  });
+}
+
+async function main() {
+  const [name, ...args] = process.argv.slice(2);
+  const program = Object.hasOwn(programs, name ?? '') ? programs[name] : undefined;
+  if (program === undefined) {
+    log(`usage: node scripts/run.mjs ${Object.keys(programs).join('|')} [options]`);
+    process.exitCode = 2;
+    return;
+  }
+  const needs = program.needs(args);
+  installPackages();
+  if (needs.build) build();
+  const env = await environment(needs.toolchain);
+  run(program.file, [...(program.first ?? []), ...args], env);
+}
+
+try {
+  await main();
+} catch (error) {
+  // A set-up step that failed has already said why on stderr; a stack trace of this script would bury it.
+  if (error instanceof ToolchainError) log(error.message);
+  else if (typeof error.status === 'number') log(`set-up failed: ${error.message.split('\n')[0]}`);
+  else throw error;
+  process.exitCode = 3;
+}
