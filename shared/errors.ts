@@ -154,7 +154,8 @@ export function toAppError(error: unknown): AppError {
 
 export function messageOf(error: unknown): string {
   if (error instanceof Error) return error.message === '' ? error.name : error.message;
-  return typeof error === 'string' ? error : JSON.stringify(error) ?? String(error);
+  // Only error objects have words of their own; turning any other object into text could throw, here of all places.
+  return typeof error === 'object' && error !== null ? 'an object that is no error was thrown' : String(error);
 }
 
 /** The code for an error of the operating system as Node reports it; null when the error is none, or says too little on its own. */
