@@ -26,6 +26,8 @@ export type Job =
   | { readonly kind: 'promote'; readonly record: LeaderRecord }
   /** Step FIRST → prove → ANY → prove. */
   | { readonly kind: 'put-in-force'; readonly set: MemberSet; readonly former: MemberSet }
+  /** A standby puts on the set that it would claim with (P7.6). */
+  | { readonly kind: 'rest'; readonly set: MemberSet }
   | { readonly kind: 'open'; readonly epoch: Epoch }
   /** T9: checkpoint, keep new clients out, fast stop, drain to the target. */
   | { readonly kind: 'stop-for-switchover'; readonly operation: OperationRecord }

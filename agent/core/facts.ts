@@ -108,6 +108,8 @@ export type Facts = {
   /** Whom the local standby has been told to follow. */
   readonly following: { readonly epoch: Epoch; readonly holder: MemberId } | null;
   readonly inForce: InForce;
+  /** Standby: the set it rests on (P7.6), so that a claim needs no wait; null: the placeholder. */
+  readonly resting: MemberSet | null;
   /** Ordinary clients are let in by pg_hba. */
   readonly open: boolean;
   /** How far our planned stop has come: where the WAL ends, and whether the target reported that it has all of it. */

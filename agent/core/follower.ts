@@ -3,6 +3,7 @@
  * still on the road; a diverged node started as a standby does not fail, it waits and can even be promoted.
  */
 import type { LeaderRecord } from '../../shared/domain/leader-record.ts';
+import { memberSet, quorumFor, sameSet } from '../../shared/domain/member-set.ts';
 import { nameOf } from '../../shared/domain/node-id.ts';
 import { alarmed, decision, job, mayRetry, type Decision, type Present } from './decision.ts';
 import { isOnTheRoad, ownExtent, settledExtent } from './extent.ts';
@@ -128,8 +129,18 @@ function keepFollowing(facts: Facts, memory: Memory, record: LeaderRecord): Deci
     if (!mayRetry(facts, 'follow')) return decision(memory, 'following', 'could not attach; trying again shortly');
     return decision({ ...memory, notStreamingSinceMs: null }, 'following', `attaching to ${nameOf(record.holder)}`, job({ kind: 'follow', record }));
   }
-  if (state.facts.receiver === 'streaming') return decision({ ...memory, notStreamingSinceMs: null }, 'following', `streaming from ${nameOf(record.holder)}`);
+  if (state.facts.receiver === 'streaming') return rest(facts, { ...memory, notStreamingSinceMs: null }, record);
   return waitToStream(facts, memory, record);
+}
+
+/** P7.6: rest on the set we would claim with, so that a promotion need not wait for its proof. */
+function rest(facts: Facts, memory: Memory, record: LeaderRecord): Decision {
+  const reason = `streaming from ${nameOf(record.holder)}`;
+  const others = record.set.members.filter((member) => member !== facts.self.member);
+  if (others.length === record.set.members.length || others.length === 0) return decision(memory, 'following', reason);
+  const set = memberSet(others, quorumFor(others.length, facts.self.policy.k));
+  if ((facts.resting !== null && sameSet(facts.resting, set)) || !mayRetry(facts, 'rest')) return decision(memory, 'following', reason);
+  return decision(memory, 'following', reason, job({ kind: 'rest', set }));
 }
 
 function waitToStream(facts: Facts, memory: Memory, record: LeaderRecord): Decision {

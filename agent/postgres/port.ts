@@ -109,6 +109,9 @@ export interface Postgres {
   /** P7.6: a fresh connection shows the value, and every walsender named in `former` or `setting` shows the priority `setting` gives it. */
   proveSync(setting: SyncSetting, former: readonly MemberId[], deadlineMs: number, signal: AbortSignal): Promise<Outcome>;
 
+  /** P7.5, leaving the empty list: starts a commit on a second connection and sees it wait for a synchronous standby, then cancels it. */
+  proveWaiting(deadlineMs: number, signal: AbortSignal): Promise<Outcome>;
+
   /** T4: stub history files up to `timeline`, replay to the end, promote through the guard, poll, check the timeline id. hba stays closed. */
   promote(options: { readonly epoch: Epoch; readonly timeline: TimelineId; readonly noProgressMs: number }, signal: AbortSignal): Promise<Outcome>;
   /** Lets ordinary clients in, or keeps new ones out. */

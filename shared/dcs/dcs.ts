@@ -32,6 +32,8 @@ export type Change = {
   readonly nonce: string;
   /** Written in the same transaction (a claim's history entry). */
   readonly also?: readonly Put[];
+  /** Etcd lease id: presence keys only, never the leader record. */
+  readonly lease?: string;
 };
 
 export type ChangeOutcome =

@@ -1,0 +1,249 @@
+/**
+ * Keeps what this node knows of the store, and sends its changes. A watch makes it quick, a linearizable read every half renewal makes it
+ * true; neither decides anything (S5). It must never report a change as done, or as not done, without a definite answer (S3).
+ */
+import { randomBytes } from 'node:crypto';
+import type { Dcs, Expected, Header, Hint, KeyValue, ModRevision } from '../../shared/dcs/dcs.ts';
+import { ABSENT } from '../../shared/dcs/dcs.ts';
+import type { Keys } from '../../shared/dcs/keys.ts';
+import { decodeHistoryEntry, decodeLeader, decodeNode, decodeOperation, encodeHistoryEntry, encodeLeader } from '../../shared/dcs/records.ts';
+import type { HistoryEntry, LeaderRecord, NodeRecord, OperationRecord } from '../../shared/domain/leader-record.ts';
+import { nameOf, type NodeName } from '../../shared/domain/node-id.ts';
+import type { Policy } from '../../shared/domain/policy.ts';
+import { monotonicMs, wallClockIso } from '../../shared/runtime/clock.ts';
+import { sleep } from '../../shared/runtime/deadline.ts';
+import type { StoreFacts } from '../core/facts.ts';
+
+export type Settled =
+  | { readonly kind: 'committed'; readonly record: LeaderRecord; readonly sentAtMs: number }
+  | { readonly kind: 'lost'; readonly why: string }
+  /** Only at shutdown: it may still commit. */
+  | { readonly kind: 'unknown' };
+
+type View = StoreFacts['view'];
+
+export class StoreTracker {
+  readonly #dcs: Dcs;
+  readonly #keys: Keys;
+  readonly #policy: Policy;
+  readonly #onChange: () => void;
+  readonly #signal: AbortSignal;
+  #view: View = { kind: 'unknown' };
+  #history: readonly HistoryEntry[] = [];
+  readonly #nodes = new Map<NodeName, NodeRecord>();
+  #operation: OperationRecord | null = null;
+  #operationRevision: ModRevision | null = null;
+  #lastReadAtMs: number | null = null;
+  #unbrokenSinceMs: number | null = null;
+  #renewedAtMs: number | null = null;
+  #renewedSinceStart = false;
+  #regressed: string | null = null;
+  #inFlight = false;
+  #identity: { clusterId: string | null; revision: bigint };
+  #readWanted: (() => void) | null = null;
+
+  constructor(options: {
+    readonly dcs: Dcs;
+    readonly keys: Keys;
+    readonly policy: Policy;
+    readonly identity: { readonly clusterId: string | null; readonly revision: bigint };
+    readonly onChange: () => void;
+    readonly signal: AbortSignal;
+  }) {
+    this.#dcs = options.dcs;
+    this.#keys = options.keys;
+    this.#policy = options.policy;
+    this.#identity = { ...options.identity };
+    this.#onChange = options.onChange;
+    this.#signal = options.signal;
+  }
+
+  /** Runs until the signal aborts. */
+  async run(): Promise<void> {
+    const subscription = this.#dcs.watch(this.#keys.prefix, (hint) => {
+      this.#onHint(hint);
+    });
+    try {
+      while (!this.#signal.aborted) {
+        await this.#readOnce();
+        await this.#pause(this.#policy.renewMs / 2);
+      }
+    } finally {
+      subscription.close();
+    }
+  }
+
+  /** Asks for a linearizable read now instead of at the next beat. */
+  readSoon(): void {
+    this.#readWanted?.();
+  }
+
+  /** One linearizable read now; the facts are as fresh as they can be when it resolves. */
+  async readNow(): Promise<void> {
+    await this.#readOnce();
+  }
+
+  facts(): StoreFacts {
+    return {
+      view: this.#view,
+      lastReadAtMs: this.#lastReadAtMs,
+      unbrokenSinceMs: this.#unbrokenSinceMs,
+      renewedSinceStart: this.#renewedSinceStart,
+      renewedAtMs: this.#renewedAtMs,
+      regressed: this.#regressed,
+      history: this.#history,
+      nodes: this.#nodes,
+      operation: this.#operation,
+      changeInFlight: this.#inFlight,
+    };
+  }
+
+  identity(): { readonly clusterId: string | null; readonly revision: bigint } {
+    return this.#identity;
+  }
+
+  operationRevision(): Expected {
+    return this.#operationRevision ?? ABSENT;
+  }
+
+  /** One change of the leader record (S1, S2); returns when its outcome is definite. */
+  async propose(next: LeaderRecord, expected: bigint | null, history: HistoryEntry | null): Promise<Settled> {
+    this.#inFlight = true;
+    const nonce = randomBytes(9).toString('base64url');
+    const record: LeaderRecord = { ...next, nonce };
+    const also = history === null ? [] : [{ key: this.#keys.historyEntry(history.epoch), value: encodeHistoryEntry({ ...history, at: wallClockIso() }) }];
+    const change = { key: this.#keys.leader, expected: expected === null ? ABSENT : (expected as ModRevision), value: encodeLeader(record), nonce, also } as const;
+    // The lease counts from the moment before the first copy was sent, whichever copy commits.
+    const sentAtMs = monotonicMs();
+    try {
+      for (;;) {
+        const outcome = await this.#dcs.change(change, { budgetMs: 2 * this.#policy.etcdCallMs, signal: this.#signal });
+        switch (outcome.kind) {
+          case 'committed':
+            this.#renewedAtMs = sentAtMs;
+            this.#renewedSinceStart = true;
+            this.#apply(record, outcome.modRevision);
+            if (history !== null) this.#history = [...this.#history.filter((entry) => entry.epoch !== history.epoch), history];
+            return { kind: 'committed', record, sentAtMs };
+          case 'rejected':
+          case 'superseded':
+            if (outcome.current !== null) this.#onRecord(outcome.current);
+            return { kind: 'lost', why: outcome.kind };
+          case 'refused':
+            return { kind: 'lost', why: outcome.why };
+          case 'unknown':
+            if (this.#signal.aborted) return { kind: 'unknown' };
+            // The compared revision is gone: no copy of ours can commit any more, and the watch would have shown our nonce (S3).
+            if (this.#movedPast(expected)) return this.#view.kind === 'present' && this.#view.record.nonce === nonce ? { kind: 'committed', record, sentAtMs } : { kind: 'lost', why: 'superseded' };
+            await sleep(20, this.#signal);
+        }
+      }
+    } finally {
+      this.#inFlight = false;
+      this.#onChange();
+    }
+  }
+
+  #movedPast(expected: bigint | null): boolean {
+    return this.#view.kind === 'present' && (expected === null || this.#view.modRevision > expected);
+  }
+
+  async #readOnce(): Promise<void> {
+    const { leader, history, nodes, operation } = this.#keys;
+    const sentAtMs = monotonicMs();
+    const outcome = await this.#dcs.read([leader, history, nodes, operation], { budgetMs: this.#policy.ttlMs / 5, signal: this.#signal });
+    if (outcome.kind === 'unavailable') return;
+    this.#noteHeader(outcome.header);
+    const unbroken = this.#lastReadAtMs !== null && monotonicMs() - this.#lastReadAtMs <= this.#policy.ttlMs / 4;
+    this.#unbrokenSinceMs = unbroken ? (this.#unbrokenSinceMs ?? sentAtMs) : sentAtMs;
+    this.#lastReadAtMs = sentAtMs;
+    if (!outcome.records.some((record) => record.key === leader)) this.#noteAbsence(sentAtMs);
+    for (const record of outcome.records) this.#onRecord(record);
+    this.#onChange();
+  }
+
+  #noteAbsence(readAtMs: number): void {
+    if (this.#view.kind === 'present') {
+      this.#regressed = 'the leader record was deleted from the store: nobody may create another one';
+      return;
+    }
+    this.#view = { kind: 'absent', readAtMs };
+  }
+
+  /** S6: another cluster id, or a revision below one already seen by a linearizable read, is a store that went back. */
+  #noteHeader(header: Header): void {
+    const known = this.#identity;
+    if (known.clusterId !== null && known.clusterId !== header.clusterId) {
+      this.#regressed = `etcd cluster ${header.clusterId} is not the one this node knows (${known.clusterId})`;
+    } else if (header.revision < known.revision) {
+      this.#regressed = `etcd went back from revision ${known.revision.toString()} to ${header.revision.toString()}: restored or wiped`;
+    } else {
+      this.#identity = { clusterId: header.clusterId, revision: header.revision };
+    }
+  }
+
+  #onHint(hint: Hint): void {
+    switch (hint.kind) {
+      case 'snapshot':
+        for (const record of hint.records) this.#onRecord(record);
+        break;
+      case 'put':
+        this.#onRecord(hint.record);
+        break;
+      case 'deleted':
+        if (hint.key === this.#keys.leader) this.readSoon();
+        if (hint.key === this.#keys.operation) this.#operation = null;
+        break;
+      case 'lost':
+        return;
+    }
+    this.#onChange();
+  }
+
+  #onRecord({ key, value, modRevision }: KeyValue): void {
+    if (key === this.#keys.leader) this.#onLeader(value, modRevision);
+    else if (key.startsWith(this.#keys.history)) this.#onHistory(value);
+    else if (key.startsWith(this.#keys.nodes)) this.#onNode(value);
+    else if (key === this.#keys.operation) this.#onOperation(value, modRevision);
+  }
+
+  #onLeader(value: string, modRevision: ModRevision): void {
+    const decoded = decodeLeader(value);
+    if (decoded.kind === 'ok') this.#apply(decoded.value, modRevision);
+    else this.#regressed = `PGB-1204 the leader record cannot be read: ${decoded.why}`;
+  }
+
+  #apply(record: LeaderRecord, modRevision: bigint): void {
+    if (this.#view.kind === 'present' && this.#view.modRevision >= modRevision) return;
+    this.#view = { kind: 'present', record, modRevision, firstSeenAtMs: monotonicMs() };
+    this.#onChange();
+  }
+
+  #onHistory(value: string): void {
+    const decoded = decodeHistoryEntry(value);
+    if (decoded.kind !== 'ok') return;
+    this.#history = [...this.#history.filter((entry) => entry.epoch !== decoded.value.epoch), decoded.value];
+  }
+
+  #onNode(value: string): void {
+    const decoded = decodeNode(value);
+    if (decoded.kind === 'ok') this.#nodes.set(nameOf(decoded.value.member), decoded.value);
+  }
+
+  #onOperation(value: string, modRevision: ModRevision): void {
+    if (this.#operationRevision !== null && this.#operationRevision >= modRevision) return;
+    const decoded = decodeOperation(value);
+    if (decoded.kind !== 'ok') return;
+    this.#operation = decoded.value;
+    this.#operationRevision = modRevision;
+  }
+
+  async #pause(ms: number): Promise<void> {
+    const wanted = new AbortController();
+    this.#readWanted = () => {
+      wanted.abort();
+    };
+    await sleep(ms, AbortSignal.any([this.#signal, wanted.signal]));
+    this.#readWanted = null;
+  }
+}
