@@ -1,0 +1,108 @@
+/**
+ * Where a new session goes: (view, policy, load, now) → a target or nobody. Pure. It must never name anybody as read-write target but
+ * the holder of a record that says `serving`, at the address registered by that very incarnation.
+ */
+import { nameOf, type MemberId, type NodeName } from '../../shared/domain/node-id.ts';
+import type { Epoch } from '../../shared/domain/epoch.ts';
+import { pickStandby } from './pick-standby.ts';
+import { freshFact, type NodeView, type View } from './view.ts';
+
+/** What a session depends on: when it ceases to hold, the session is cut (cut.ts). */
+export type Bond =
+  | { readonly kind: 'leader'; readonly epoch: Epoch; readonly member: MemberId }
+  | { readonly kind: 'standby'; readonly member: MemberId };
+
+export type Target = {
+  readonly name: NodeName;
+  readonly host: string;
+  readonly port: number;
+  readonly agentUrl: string;
+  readonly bond: Bond;
+};
+
+export type Route =
+  | { readonly kind: 'target'; readonly target: Target }
+  /** `waitMs`: the longest a client should wait for this to change; null: as long as it may be held at all. */
+  | { readonly kind: 'none'; readonly why: string; readonly waitMs: number | null };
+
+export type ReadOnlyPolicy = {
+  /** A standby further behind than this takes no new session. */
+  readonly maxLagBytes: number;
+  /** Who serves reads when no standby qualifies. */
+  readonly fallback: 'primary' | 'refuse';
+};
+
+/** After a failover the standbys need a moment to attach to the new leader; a cluster without any is told so soon. */
+const STANDBY_SETTLE_MS = 2_000;
+
+/** What the sessions already there mean for the choice. */
+export type Load = {
+  readonly sessionsOn: (member: MemberId) => number;
+  /** Grows by one with every choice; breaks ties in turn. */
+  readonly turn: number;
+  /** Standbys that just failed this client; chosen again only when nobody else is left. */
+  readonly avoid: ReadonlySet<MemberId>;
+};
+
+export function routeReadWrite(view: View): Route {
+  const { leader } = view;
+  if (leader === null) return nobody('no leader is known yet');
+  if (leader.state.kind !== 'serving') return nobody(`the leader of epoch ${String(leader.epoch)} is ${leader.state.kind}`);
+  const name = nameOf(leader.holder);
+  const node = view.nodes.get(name);
+  // The address was registered by an incarnation. After a re-clone the same name may stand for a machine that holds other data.
+  if (node === undefined || node.record.member !== leader.holder) return nobody(`the address of ${leader.holder} is not known`);
+  return { kind: 'target', target: targetOf(name, node, { kind: 'leader', epoch: leader.epoch, member: leader.holder }) };
+}
+
+export function routeReadOnly(view: View, policy: ReadOnlyPolicy, load: Load, nowMs: number): Route {
+  const eligible = [...view.nodes].filter(([, node]) => isEligibleStandby(view, node, policy, nowMs));
+  const candidates = eligible.map(([, node]) => ({ member: node.record.member, sessions: load.sessionsOn(node.record.member) }));
+  const chosen = pickStandby(candidates, load);
+  const found = chosen === null ? undefined : eligible.find(([, node]) => node.record.member === chosen);
+  if (found !== undefined) {
+    const [name, node] = found;
+    return { kind: 'target', target: targetOf(name, node, { kind: 'standby', member: node.record.member }) };
+  }
+  const primary = routeReadWrite(view);
+  if (primary.kind === 'none' || policy.fallback === 'primary') return primary;
+  return { kind: 'none', why: 'no standby is streaming within the lag limit', waitMs: STANDBY_SETTLE_MS };
+}
+
+/**
+ * True when a recent answer of the target's own agent says that it lets nobody in at the moment. Needed for clients that speak TLS from
+ * the start: their refusal would be inside the encrypted stream, where it cannot be told apart from any other error and retried.
+ */
+export function isKnownClosed(view: View, target: Target, nowMs: number): boolean {
+  const node = view.nodes.get(target.name);
+  const fact = node === undefined ? null : freshFact(node, target.bond.member, nowMs);
+  if (fact === null) return false;
+  switch (fact.postgres.kind) {
+    case 'primary':
+      return !fact.postgres.open;
+    case 'absent':
+    case 'stopped':
+    case 'starting':
+      return true;
+    case 'standby':
+    case 'unknown':
+      return false;
+  }
+}
+
+function nobody(why: string): Route {
+  return { kind: 'none', why, waitMs: null };
+}
+
+function isEligibleStandby(view: View, node: NodeView, policy: ReadOnlyPolicy, nowMs: number): boolean {
+  const { leader } = view;
+  if (leader === null || node.record.member === leader.holder || node.silentSinceMs !== null) return false;
+  const fact = freshFact(node, node.record.member, nowMs);
+  if (fact === null || fact.postgres.kind !== 'standby' || !fact.postgres.streaming) return false;
+  // A standby of an earlier epoch may stream from a deposed primary, or replay WAL that will be rewound.
+  return fact.epoch === leader.epoch && fact.lagBytes !== null && fact.lagBytes <= policy.maxLagBytes;
+}
+
+function targetOf(name: NodeName, node: NodeView, bond: Bond): Target {
+  return { name, host: node.record.pgHost, port: node.record.pgPort, agentUrl: node.record.agentUrl, bond };
+}

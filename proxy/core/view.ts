@@ -1,0 +1,89 @@
+/**
+ * What the proxy believes about the cluster, and which news may change it. Pure. It must never let the routed epoch fall (I15): a
+ * watch that reconnects to a lagging store member may repeat an older record, and following it would send writers back to a deposed
+ * primary.
+ */
+import type { PostgresStatus } from '../../shared/domain/cluster-status.ts';
+import type { Epoch } from '../../shared/domain/epoch.ts';
+import type { LeaderRecord, NodeRecord } from '../../shared/domain/leader-record.ts';
+import type { MemberId, NodeName } from '../../shared/domain/node-id.ts';
+
+/** The part of the leader record that routing needs. */
+export type Leader = Pick<LeaderRecord, 'systemId' | 'epoch' | 'seq' | 'holder' | 'state'>;
+
+/** The last answer of a node's agent, as far as routing needs it. */
+export type NodeFact = {
+  readonly member: string | null;
+  readonly postgres: PostgresStatus;
+  readonly epoch: Epoch | null;
+  readonly lagBytes: number | null;
+  /** Monotonic, when the question was sent. */
+  readonly askedAtMs: number;
+};
+
+export type NodeView = {
+  readonly record: NodeRecord;
+  /** Null before the first answer. */
+  readonly fact: NodeFact | null;
+  /** Monotonic: since when every question went unanswered; null while the agent answers. */
+  readonly silentSinceMs: number | null;
+};
+
+export type View = {
+  /** Null before the first record was seen. */
+  readonly leader: Leader | null;
+  readonly nodes: ReadonlyMap<NodeName, NodeView>;
+};
+
+export const EMPTY_VIEW: View = { leader: null, nodes: new Map() };
+
+/** An answer older than this says nothing about now: several polls have gone by since. */
+export const FACT_FRESH_MS = 2_500;
+
+export type RecordNews = 'news' | 'known' | 'stale' | 'other-cluster';
+
+/** Is `next` newer than what is routed by? (epoch, seq) never falls; a renewal changes neither. */
+export function judgeRecord(current: Leader | null, next: Leader): RecordNews {
+  if (current === null) return 'news';
+  if (next.systemId !== current.systemId) return 'other-cluster';
+  if (next.epoch !== current.epoch) return next.epoch > current.epoch ? 'news' : 'stale';
+  if (next.seq !== current.seq) return next.seq > current.seq ? 'news' : 'stale';
+  return 'known';
+}
+
+export function leaderOf(record: LeaderRecord): Leader {
+  return { systemId: record.systemId, epoch: record.epoch, seq: record.seq, holder: record.holder, state: record.state };
+}
+
+/** Facts are kept only while they speak of the incarnation that the node record names: another incarnation has another history. */
+export function withNode(view: View, name: NodeName, record: NodeRecord): View {
+  const before = view.nodes.get(name);
+  const same = before !== undefined && before.record.member === record.member;
+  const node: NodeView = same ? { ...before, record } : { record, fact: null, silentSinceMs: null };
+  return { ...view, nodes: new Map(view.nodes).set(name, node) };
+}
+
+export function withoutNode(view: View, name: NodeName): View {
+  const nodes = new Map(view.nodes);
+  nodes.delete(name);
+  return { ...view, nodes };
+}
+
+export function withFact(view: View, name: NodeName, fact: NodeFact): View {
+  const before = view.nodes.get(name);
+  if (before === undefined) return view;
+  return { ...view, nodes: new Map(view.nodes).set(name, { ...before, fact, silentSinceMs: null }) };
+}
+
+export function withSilence(view: View, name: NodeName, askedAtMs: number): View {
+  const before = view.nodes.get(name);
+  if (before === undefined || before.silentSinceMs !== null) return view;
+  return { ...view, nodes: new Map(view.nodes).set(name, { ...before, silentSinceMs: askedAtMs }) };
+}
+
+/** The fact about `member` if it is recent enough to act on. */
+export function freshFact(node: NodeView, member: MemberId, nowMs: number): NodeFact | null {
+  const { fact } = node;
+  if (fact === null || fact.member !== member || nowMs - fact.askedAtMs > FACT_FRESH_MS) return null;
+  return fact;
+}

@@ -1,0 +1,81 @@
+/**
+ * One of the two doors: accepts clients and makes each a session. It must never accept without bound, and on close must leave no socket behind.
+ */
+import { createServer, type Server, type Socket } from 'node:net';
+import { appError } from '../shared/errors.ts';
+import { KEEP_ALIVE_MS } from './dial.ts';
+import type { Port } from './router.ts';
+import { Session, type SessionDeps } from './session.ts';
+
+export type ListenOptions = { readonly host: string; readonly port: number; readonly serves: Port; /** More clients than this are turned away. */ readonly maxConnections: number };
+
+/** How long a session may take to end on its own when the proxy stops. */
+const CLOSE_MS = 1_500;
+
+export class Listener {
+  readonly #options: ListenOptions;
+  readonly #deps: SessionDeps;
+  readonly #server: Server;
+  readonly #sessions = new Set<Session>();
+  readonly #sockets = new Set<Socket>();
+
+  constructor(options: ListenOptions, deps: SessionDeps) {
+    this.#options = options;
+    this.#deps = deps;
+    this.#server = createServer({ allowHalfOpen: true, noDelay: true, keepAlive: true, keepAliveInitialDelay: KEEP_ALIVE_MS }, this.#onClient);
+    this.#server.maxConnections = options.maxConnections;
+    this.#server.on('drop', () => {
+      deps.router.countRefusal();
+    });
+  }
+
+  /** The port that was bound (an asked-for 0 means any). */
+  listen(): Promise<number> {
+    const { host, port } = this.#options;
+    return new Promise((resolve, reject) => {
+      // Stays: a failed accept later on concerns that one client, not the process.
+      this.#server.on('error', (error: NodeJS.ErrnoException) => {
+        this.#deps.log.warn({ port: this.#options.serves, error: error.message }, 'listener.error');
+        reject(error.code === 'EADDRINUSE' ? appError('PGB-1101', `${host}:${String(port)}`, { cause: error }) : error);
+      });
+      this.#server.listen(port, host, () => {
+        const bound = this.#server.address();
+        resolve(bound !== null && typeof bound === 'object' ? bound.port : port);
+      });
+    });
+  }
+
+  async close(): Promise<void> {
+    const closed = new Promise<void>((resolve) => {
+      this.#server.close(() => {
+        resolve();
+      });
+    });
+    for (const session of this.#sessions) session.shutDown();
+    const timer = setTimeout(() => {
+      for (const socket of this.#sockets) socket.resetAndDestroy();
+    }, CLOSE_MS);
+    await closed;
+    clearTimeout(timer);
+  }
+
+  readonly #onClient = (socket: Socket): void => {
+    this.#sockets.add(socket);
+    // An error without a listener would end the process; whoever uses the socket sees its 'close'.
+    socket.on('error', (error) => {
+      this.#deps.log.trace({ port: this.#options.serves, error: error.message }, 'client.socket-error');
+    });
+    socket.once('close', () => {
+      this.#sockets.delete(socket);
+    });
+    const session = new Session(this.#deps, this.#options.serves, socket, () => {
+      this.#sessions.delete(session);
+    });
+    this.#sessions.add(session);
+    session.run().catch((error: unknown) => {
+      this.#deps.log.error({ error }, 'session.failed');
+      socket.destroy();
+      this.#sessions.delete(session);
+    });
+  };
+}

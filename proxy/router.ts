@@ -1,0 +1,165 @@
+/**
+ * Between the view and the sessions: says where a new session goes, keeps count of who is where, and ends what a new view ends. It must never
+ * let a cut wait for anything: every session of a deposed leader is told within the same turn in which the news arrived.
+ */
+import type { Logger } from 'pino';
+import { monotonicMs } from '../shared/runtime/clock.ts';
+import type { MemberId } from '../shared/domain/node-id.ts';
+import { decideCut } from './core/cut.ts';
+import { decideHold, type HoldDecision, type HoldLimits } from './core/hold.ts';
+import { isKnownClosed, routeReadOnly, routeReadWrite, type Bond, type ReadOnlyPolicy, type Route, type Target } from './core/route.ts';
+import type { View } from './core/view.ts';
+import type { Address } from './dial.ts';
+import type { ViewFollower } from './view.ts';
+import { Wakeups, type Woken } from './wakeups.ts';
+
+export type Port = 'rw' | 'ro';
+
+/** A session as the router sees it. */
+export interface Routed {
+  readonly port: Port;
+  /** True once the client talks to a server, false while one is being sought. */
+  readonly attached: boolean;
+  /** What the session depends on no longer holds. */
+  depose(why: string): void;
+}
+
+export type RouterSettings = HoldLimits & ReadOnlyPolicy;
+
+export type Counts = { readonly held: number; readonly rwSessions: number; readonly roSessions: number; readonly cut: number; readonly refused: number };
+
+/** More servers than any cluster has; bounds what one stray cancel request can set off. */
+const MAX_CANCEL_ADDRESSES = 16;
+
+export class Router {
+  readonly #view: ViewFollower;
+  readonly #settings: RouterSettings;
+  readonly #log: Logger;
+  readonly #bonds = new Map<Routed, Bond>();
+  readonly #sessionsOn = new Map<MemberId, number>();
+  readonly #wakeups = new Wakeups();
+  #turn = 0;
+  #held = 0;
+  #cut = 0;
+  #refused = 0;
+
+  constructor(view: ViewFollower, settings: RouterSettings, log: Logger) {
+    this.#view = view;
+    this.#settings = settings;
+    this.#log = log;
+    view.onChange((current) => {
+      this.#apply(current);
+    });
+  }
+
+  route(port: Port, avoid: ReadonlySet<MemberId>): Route {
+    if (port === 'rw') return routeReadWrite(this.#view.current);
+    this.#turn += 1;
+    const load = { sessionsOn: (member: MemberId) => this.#sessionsOn.get(member) ?? 0, turn: this.#turn, avoid };
+    return routeReadOnly(this.#view.current, this.#settings, load, monotonicMs());
+  }
+
+  isKnownClosed(target: Target): boolean {
+    return isKnownClosed(this.#view.current, target, monotonicMs());
+  }
+
+  /** Asks the agent of a target now, because a client waits for the answer. */
+  refresh(target: Target): void {
+    this.#view.refresh(target.name);
+  }
+
+  /**
+   * From now on the session depends on `bond`, and counts for that server. False: the bond does not hold any more. A connection that was
+   * opened before the news must not be taken up after it: nothing would ever cut that session.
+   */
+  bind(session: Routed, bond: Bond): boolean {
+    this.unbind(session);
+    const decision = decideCut(bond, this.#view.current, monotonicMs());
+    if (decision.kind === 'cut') return false;
+    this.#bonds.set(session, decision.bond);
+    this.#sessionsOn.set(bond.member, (this.#sessionsOn.get(bond.member) ?? 0) + 1);
+    return true;
+  }
+
+  isBound(session: Routed): boolean {
+    return this.#bonds.has(session);
+  }
+
+  unbind(session: Routed): void {
+    const bond = this.#bonds.get(session);
+    if (bond === undefined) return;
+    this.#bonds.delete(session);
+    const left = (this.#sessionsOn.get(bond.member) ?? 1) - 1;
+    if (left > 0) this.#sessionsOn.set(bond.member, left);
+    else this.#sessionsOn.delete(bond.member);
+  }
+
+  /** May a client that has waited since `sinceMs` (null: not yet) wait on? `waitMs` is the route's own limit. */
+  decideHold(sinceMs: number | null, waitMs: number | null): HoldDecision {
+    const { holdMax, holdMs } = this.#settings;
+    return decideHold({ sinceMs, heldCount: this.#held, nowMs: monotonicMs() }, { holdMax, holdMs: Math.min(holdMs, waitMs ?? holdMs) });
+  }
+
+  enterHold(): void {
+    this.#held += 1;
+  }
+
+  leaveHold(): void {
+    this.#held -= 1;
+  }
+
+  waitForNews(forMs: number, signal: AbortSignal): Promise<Woken> {
+    return this.#wakeups.wait(forMs, signal);
+  }
+
+  countRefusal(): void {
+    this.#refused += 1;
+  }
+
+  countCut(): void {
+    this.#cut += 1;
+  }
+
+  get counts(): Counts {
+    let rwSessions = 0;
+    let roSessions = 0;
+    for (const session of this.#bonds.keys()) {
+      if (!session.attached) continue;
+      if (session.port === 'rw') rwSessions += 1;
+      else roSessions += 1;
+    }
+    return { held: this.#held, rwSessions, roSessions, cut: this.#cut, refused: this.#refused };
+  }
+
+  /** Where a cancel request of unknown origin may belong: every server of the cluster, the leader first. A wrong one ignores it. */
+  cancelAddresses(): readonly Address[] {
+    const { leader, nodes } = this.#view.current;
+    const records = [...nodes.values()].map(({ record }) => record);
+    const leaderFirst = [...records.filter(({ member }) => member === leader?.holder), ...records.filter(({ member }) => member !== leader?.holder)];
+    return leaderFirst.slice(0, MAX_CANCEL_ADDRESSES).map(({ pgHost, pgPort }) => ({ host: pgHost, port: pgPort }));
+  }
+
+  /** Ends every session that is there; `why` goes to the log. */
+  deposeAll(why: string): void {
+    for (const session of [...this.#bonds.keys()]) session.depose(why);
+  }
+
+  #apply(view: View): void {
+    const nowMs = monotonicMs();
+    let deposed = 0;
+    let lastWhy = '';
+    for (const [session, bond] of [...this.#bonds]) {
+      const decision = decideCut(bond, view, nowMs);
+      if (decision.kind === 'keep') {
+        // Same member, so the counts stay as they are.
+        if (decision.bond !== bond) this.#bonds.set(session, decision.bond);
+        continue;
+      }
+      deposed += 1;
+      lastWhy = decision.why;
+      session.depose(decision.why);
+    }
+    if (deposed > 0) this.#log.info({ sessions: deposed, why: lastWhy }, 'sessions.deposed');
+    this.#wakeups.wakeAll();
+  }
+}

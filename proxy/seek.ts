@@ -1,0 +1,184 @@
+/**
+ * The search for a server on behalf of one client: route, dial, listen to its first words, hold and try again until there is one or the time is
+ * over. As long as the client has seen nothing, everything may be tried again; it must never try again after that.
+ */
+import type { Socket } from 'node:net';
+import { monotonicMs } from '../shared/runtime/clock.ts';
+import type { MemberId } from '../shared/domain/node-id.ts';
+import type { AgentClient } from './agent-client.ts';
+import { judgeFirstError } from './core/first-reply.ts';
+import type { Route, Target } from './core/route.ts';
+import { ask, dial, type Answered } from './dial.ts';
+import type { Router, Routed } from './router.ts';
+import type { Turnstile } from './turnstile.ts';
+import { ERROR_TYPE, firstError, hasWholeMessage, noServer, TOO_MANY_HELD, type Refusal } from './wire/error-response.ts';
+
+export type Reached = { readonly target: Target; readonly socket: Socket; /** What the server said first; nobody has seen it yet. */ readonly firstWords: Buffer };
+
+export type SeekOutcome = { readonly kind: 'reached'; readonly reached: Reached } | { readonly kind: 'refused'; readonly refusal: Refusal } | { readonly kind: 'gone' };
+
+/** How the server is addressed and what counts as its answer. */
+export type Errand =
+  /** Startup packet → the first message. */
+  | { readonly kind: 'startup'; readonly packet: Buffer }
+  /** SSLRequest → one byte. */
+  | { readonly kind: 'ssl-request'; readonly packet: Buffer }
+  /** TLS from the first byte: being connected is all that can be seen. */
+  | { readonly kind: 'direct-tls' };
+
+export type SeekDeps = { readonly router: Router; readonly agents: AgentClient; readonly turnstile: Turnstile };
+
+const CONNECT_MS = 1_000;
+/** A connected server that is silent for longer is tried again, or given up; a loaded one needs a moment to fork. */
+const FIRST_WORDS_MS = 5_000;
+const ASK_AGENT_MS = 300;
+/** Between two attempts: soon enough not to be noticed, spread so that held clients do not come in step. */
+const RETRY_MIN_MS = 20;
+const RETRY_SPREAD_MS = 30;
+
+type Attempt = { readonly kind: 'reached'; readonly reached: Reached } | { readonly kind: 'failed'; readonly why: string };
+
+export class Seek {
+  readonly #deps: SeekDeps;
+  readonly #session: Routed;
+  readonly #errand: Errand;
+  readonly #gone: AbortSignal;
+  readonly #avoid = new Set<MemberId>();
+  #attempt: AbortController | null = null;
+  #heldSinceMs: number | null = null;
+
+  constructor(deps: SeekDeps, session: Routed, errand: Errand, gone: AbortSignal) {
+    this.#deps = deps;
+    this.#session = session;
+    this.#errand = errand;
+    this.#gone = gone;
+    gone.addEventListener('abort', this.abortAttempt, { once: true });
+  }
+
+  /** The target of the attempt under way ceased to be one. The search itself goes on. */
+  readonly abortAttempt = (): void => {
+    this.#attempt?.abort();
+  };
+
+  /** `warm`: a connection that is open already, tried first. */
+  async run(warm: Reached | null): Promise<SeekOutcome> {
+    try {
+      return await this.#search(warm);
+    } finally {
+      if (this.#heldSinceMs !== null) this.#deps.router.leaveHold();
+      this.#gone.removeEventListener('abort', this.abortAttempt);
+    }
+  }
+
+  async #search(warm: Reached | null): Promise<SeekOutcome> {
+    const { router } = this.#deps;
+    let open = warm;
+    for (;;) {
+      if (this.#gone.aborted) return { kind: 'gone' };
+      const route: Route = open === null ? router.route(this.#session.port, this.#avoid) : { kind: 'target', target: open.target };
+      let why = route.kind === 'none' ? route.why : '';
+      if (route.kind === 'target') {
+        const attempt = await this.#try(route.target, open?.socket ?? null);
+        if (attempt.kind === 'reached') return attempt;
+        open = null;
+        why = `${route.target.name}: ${attempt.why}`;
+        this.#avoid.add(route.target.bond.member);
+      }
+      if (this.#gone.aborted) return { kind: 'gone' };
+      const decision = router.decideHold(this.#heldSinceMs, route.kind === 'none' ? route.waitMs : null);
+      if (decision.kind === 'expired') return { kind: 'refused', refusal: noServer(why) };
+      if (decision.kind === 'full') return { kind: 'refused', refusal: TOO_MANY_HELD };
+      if (this.#heldSinceMs === null) {
+        this.#heldSinceMs = monotonicMs();
+        router.enterHold();
+      }
+      const retryMs = route.kind === 'target' ? RETRY_MIN_MS + Math.random() * RETRY_SPREAD_MS : decision.forMs;
+      // After a failure every answer of an agent would be news; the pause keeps a refused connection from being repeated in a tight circle.
+      if (route.kind === 'target') await pause(Math.min(retryMs, decision.forMs), this.#gone);
+      else await router.waitForNews(retryMs, this.#gone);
+    }
+  }
+
+  async #try(target: Target, warm: Socket | null): Promise<Attempt> {
+    const { router, turnstile } = this.#deps;
+    if (this.#errand.kind !== 'startup' && router.isKnownClosed(target)) {
+      router.refresh(target);
+      return { kind: 'failed', why: 'it does not let clients in' };
+    }
+    if (!router.bind(this.#session, target.bond)) {
+      warm?.destroy();
+      return { kind: 'failed', why: 'it is no longer the target' };
+    }
+    this.#attempt = new AbortController();
+    const { signal } = this.#attempt;
+    let attempt: Attempt = { kind: 'failed', why: 'given up' };
+    if (await turnstile.enter(signal)) {
+      attempt = await this.#approach(target, warm, signal);
+      turnstile.leave();
+    }
+    if (attempt.kind === 'reached' && signal.aborted) {
+      attempt.reached.socket.destroy();
+      attempt = { kind: 'failed', why: 'it is no longer the target' };
+    }
+    this.#attempt = null;
+    if (attempt.kind === 'failed') router.unbind(this.#session);
+    return attempt;
+  }
+
+  async #approach(target: Target, warm: Socket | null, signal: AbortSignal): Promise<Attempt> {
+    const dialled = warm === null ? await dial(target, CONNECT_MS, signal) : ({ kind: 'connected', socket: warm } as const);
+    if (dialled.kind === 'failed') return dialled;
+    const { socket } = dialled;
+    if (this.#errand.kind === 'direct-tls') return { kind: 'reached', reached: { target, socket, firstWords: Buffer.alloc(0) } };
+    const isEnough = this.#errand.kind === 'startup' ? isFirstMessage : isOneByte;
+    const answer = await ask(socket, this.#errand.packet, { isEnough, budgetMs: FIRST_WORDS_MS, signal });
+    if (answer.kind === 'failed') return answer;
+    const objection = this.#errand.kind === 'startup' ? await this.#objection(target, answer) : null;
+    if (objection === null) return { kind: 'reached', reached: { target, socket, firstWords: answer.bytes } };
+    socket.destroy();
+    return { kind: 'failed', why: objection };
+  }
+
+  /** Why the answer should not reach the client but be tried again; null: it should reach the client. */
+  async #objection(target: Target, answer: Extract<Answered, { kind: 'answered' }>): Promise<string | null> {
+    const fields = firstError(answer.bytes);
+    if (fields === null) return null;
+    const text = fields.get('M') ?? 'error';
+    switch (judgeFirstError(fields)) {
+      case 'forward':
+        return null;
+      case 'retry':
+        return text;
+      case 'ask-agent':
+        return (await this.#isOpen(target)) ? null : text;
+    }
+  }
+
+  async #isOpen(target: Target): Promise<boolean> {
+    const { agents } = this.#deps;
+    if (target.bond.kind === 'leader') return await agents.isOpenPrimary(target.agentUrl, ASK_AGENT_MS);
+    const fact = await agents.status(target.agentUrl, ASK_AGENT_MS);
+    return fact?.postgres.kind === 'standby' || (fact?.postgres.kind === 'primary' && fact.postgres.open);
+  }
+}
+
+/** An error has to be read to its end to be judged; of anything else the first byte is enough. */
+function isFirstMessage(bytes: Buffer): boolean {
+  return bytes[0] !== ERROR_TYPE || hasWholeMessage(bytes);
+}
+
+function isOneByte(bytes: Buffer): boolean {
+  return bytes.length > 0;
+}
+
+function pause(ms: number, signal: AbortSignal): Promise<void> {
+  return new Promise((resolve) => {
+    const done = (): void => {
+      clearTimeout(timer);
+      signal.removeEventListener('abort', done);
+      resolve();
+    };
+    const timer = setTimeout(done, ms);
+    signal.addEventListener('abort', done);
+  });
+}

@@ -1,0 +1,229 @@
+/**
+ * One client and, once there is one, its server: from the first byte to the last. It owns both sockets. It must never authenticate, never
+ * answer for the server once the server has spoken, and never accept a second startup packet: after the first, bytes are only passed on.
+ */
+import type { Socket } from 'node:net';
+import type { Logger } from 'pino';
+import type { Opening } from './core/startup-parse.ts';
+import { MessageWalk } from './core/message-walk.ts';
+import type { Cancels } from './cancel.ts';
+import { Inlet } from './inlet.ts';
+import { PASS, Relay, type WatchVerdict } from './relay.ts';
+import type { Port, Routed } from './router.ts';
+import { Seek, type Errand, type Reached, type SeekDeps } from './seek.ts';
+import { ANSWER_PLAIN, ANSWER_TLS, encodePlainAnswer } from './wire/answers.ts';
+import { BACKEND_KEY_TYPE, cancelKey, decodeBackendKey } from './wire/backend-key.ts';
+import { COMMIT_UNKNOWN, DEPOSED, encodeFatal, noServer, protocolViolation, type Refusal } from './wire/error-response.ts';
+import { NOTICE_TYPE, saysWaitWasCancelled } from './wire/notice.ts';
+
+export type SessionDeps = SeekDeps & { readonly cancels: Cancels; readonly log: Logger };
+
+/** As PostgreSQL's authentication_timeout: a client that has not even introduced itself by then never will. */
+export const LOGIN_MS = 60_000;
+/** How long a client that is refused may take to read why. */
+const REFUSAL_LINGER_MS = 1_000;
+
+type Asked = { ssl: boolean; gss: boolean };
+
+export class Session implements Routed {
+  readonly port: Port;
+  readonly #deps: SessionDeps;
+  readonly #client: Socket;
+  readonly #inlet: Inlet;
+  readonly #onClosed: () => void;
+  #seek: Seek | null = null;
+  /** Reached by an SSLRequest that the server declined; waits for the client's startup packet. */
+  #warm: Reached | null = null;
+  #relay: Relay | null = null;
+  #forgetKey: (() => void) | null = null;
+
+  constructor(deps: SessionDeps, port: Port, client: Socket, onClosed: () => void) {
+    this.port = port;
+    this.#deps = deps;
+    this.#client = client;
+    this.#onClosed = onClosed;
+    this.#inlet = new Inlet(client);
+  }
+
+  get attached(): boolean {
+    return this.#relay !== null;
+  }
+
+  /** Resolves when the session is relaying or over. */
+  async run(): Promise<void> {
+    await this.#introduce();
+    if (this.#relay === null) this.#close();
+  }
+
+  depose(why: string): void {
+    if (this.#relay !== null) {
+      this.#deps.log.debug({ port: this.port, why }, 'session.cut');
+      this.#deps.router.unbind(this);
+      this.#deps.router.countCut();
+      this.#relay.cut(encodeFatal(DEPOSED));
+      return;
+    }
+    this.#dropWarm();
+    this.#seek?.abortAttempt();
+  }
+
+  /** The proxy is closing: clients without a server are told to go, those with one are cut. */
+  shutDown(): void {
+    if (this.#relay !== null) this.depose('the proxy is stopping');
+    else this.#client.destroy();
+  }
+
+  async #introduce(): Promise<void> {
+    const asked: Asked = { ssl: false, gss: false };
+    for (;;) {
+      const request = await this.#inlet.request(LOGIN_MS);
+      switch (request.kind) {
+        case 'gone':
+        case 'late':
+          return;
+        case 'garbage':
+          this.#refuse(protocolViolation(request.why));
+          return;
+        case 'unsupported':
+          this.#refuse({ code: '0A000', message: `unsupported frontend protocol ${String(request.major)}.${String(request.minor)}` });
+          return;
+        case 'gss-request':
+          if (!this.#declineGss(request, asked)) return;
+          break;
+        case 'ssl-request':
+          if (!(await this.#askForTls(request, asked))) return;
+          break;
+        case 'direct-tls':
+          await this.#attach({ kind: 'direct-tls' }, null);
+          return;
+        case 'cancel':
+          await this.#deps.cancels.forward(cancelKey(request.pid, request.secret), this.#inlet.take(request.length), this.#deps.router.cancelAddresses());
+          return;
+        case 'startup':
+          await this.#attach({ kind: 'startup', packet: this.#inlet.take(request.length) }, new MessageWalk([BACKEND_KEY_TYPE, NOTICE_TYPE]));
+          return;
+      }
+    }
+  }
+
+  /** True: the client may go on in the clear. */
+  #declineGss(request: Extract<Opening, { kind: 'gss-request' }>, asked: Asked): boolean {
+    if (asked.gss || !this.#takeAlone(request.length)) return false;
+    asked.gss = true;
+    this.#client.write(encodePlainAnswer());
+    return true;
+  }
+
+  /** True: the server declined, and the client may go on in the clear. False: TLS runs, or the session is over. */
+  async #askForTls(request: Extract<Opening, { kind: 'ssl-request' }>, asked: Asked): Promise<boolean> {
+    if (asked.ssl) {
+      this.#refuse(protocolViolation('a second SSLRequest'));
+      return false;
+    }
+    const packet = this.#takeAlone(request.length);
+    if (packet === null) return false;
+    asked.ssl = true;
+    const reached = await this.#find({ kind: 'ssl-request', packet });
+    if (reached === null) return false;
+    if (this.#inlet.waitingBytes > 0) {
+      // Sent before the answer was known: whoever injected these bytes hopes that they count as part of the encrypted stream.
+      reached.socket.destroy();
+      this.#refuse(protocolViolation('received unencrypted data after SSL request'));
+      return false;
+    }
+    const answer = reached.firstWords[0];
+    if (answer === ANSWER_PLAIN && reached.firstWords.length === 1) {
+      this.#warm = reached;
+      this.#client.write(encodePlainAnswer());
+      return true;
+    }
+    if (answer !== ANSWER_TLS) this.#deps.log.warn({ target: reached.target.name, answer }, 'session.odd-tls-answer');
+    this.#relayTo(reached, null);
+    return false;
+  }
+
+  async #attach(errand: Errand, walk: MessageWalk | null): Promise<void> {
+    const reached = await this.#find(errand);
+    if (reached !== null) this.#relayTo(reached, walk);
+  }
+
+  /** A server, or null when the client has been refused or has left. */
+  async #find(errand: Errand): Promise<Reached | null> {
+    const warm = this.#warm;
+    this.#warm = null;
+    this.#seek = new Seek(this.#deps, this, errand, this.#inlet.gone);
+    const outcome = await this.#seek.run(warm);
+    this.#seek = null;
+    switch (outcome.kind) {
+      case 'reached':
+        return outcome.reached;
+      case 'refused':
+        this.#deps.router.countRefusal();
+        this.#refuse(outcome.refusal);
+        return null;
+      case 'gone':
+        return null;
+    }
+  }
+
+  #relayTo(reached: Reached, walk: MessageWalk | null): void {
+    // The news that deposes this server can arrive between its first words and this line.
+    if (!this.#deps.router.isBound(this)) {
+      reached.socket.destroy();
+      this.#refuse(noServer('the leader has just changed'));
+      return;
+    }
+    this.#relay = new Relay({
+      client: this.#client,
+      server: reached.socket,
+      walk,
+      onWatched: (type, body) => this.#judge(reached, type, body),
+      onClosed: () => {
+        this.#close();
+      },
+    });
+    this.#relay.start(reached.firstWords, this.#inlet.detach());
+  }
+
+  #judge(reached: Reached, type: number, body: Uint8Array): WatchVerdict {
+    if (type === NOTICE_TYPE && saysWaitWasCancelled(body)) {
+      this.#deps.log.warn({ target: reached.target.name }, 'session.commit-wait-cancelled');
+      return { kind: 'end-with', error: encodeFatal(COMMIT_UNKNOWN) };
+    }
+    // One key a session: the server sends it once, right before the first ReadyForQuery.
+    if (type === BACKEND_KEY_TYPE && this.#forgetKey === null) {
+      const key = decodeBackendKey(body);
+      if (key !== null) this.#forgetKey = this.#deps.cancels.remember(key, reached.target);
+    }
+    return PASS;
+  }
+
+  /** The request's bytes, if nothing came behind them; the session is refused otherwise. */
+  #takeAlone(length: number): Buffer | null {
+    if (this.#inlet.waitingBytes === length) return this.#inlet.take(length);
+    this.#refuse(protocolViolation('received data behind an encryption request'));
+    return null;
+  }
+
+  #refuse(refusal: Refusal): void {
+    this.#client.end(encodeFatal(refusal));
+    this.#client.resume();
+    const timer = setTimeout(() => this.#client.destroy(), REFUSAL_LINGER_MS);
+    this.#client.once('close', () => {
+      clearTimeout(timer);
+    });
+  }
+
+  #dropWarm(): void {
+    this.#warm?.socket.destroy();
+    this.#warm = null;
+    this.#deps.router.unbind(this);
+  }
+
+  #close(): void {
+    this.#dropWarm();
+    this.#forgetKey?.();
+    if (!this.#client.writableEnded) this.#client.destroy();
+    this.#onClosed();
+  }
+}

@@ -1,0 +1,179 @@
+/**
+ * Keeps the view up to date: the leader record and the nodes' addresses by watching etcd, what each node can do by asking its agent. When
+ * etcd goes silent it keeps the last view: the leader fences itself when it loses its right, and a proxy that let go first would turn a blink
+ * of the store into an outage. It must never make the routed epoch fall (I15, core/view.ts).
+ */
+import type { Logger } from 'pino';
+import type { Dcs, Hint, KeyValue, Subscription } from '../shared/dcs/dcs.ts';
+import type { Keys } from '../shared/dcs/keys.ts';
+import { decodeLeader, decodeNode } from '../shared/dcs/records.ts';
+import { parseNodeName, type NodeName } from '../shared/domain/node-id.ts';
+import { monotonicMs } from '../shared/runtime/clock.ts';
+import type { AgentClient } from './agent-client.ts';
+import { EMPTY_VIEW, judgeRecord, leaderOf, withFact, withNode, withoutNode, withSilence, type View } from './core/view.ts';
+
+export type ViewOptions = {
+  readonly dcs: Dcs;
+  readonly keys: Keys;
+  readonly agents: AgentClient;
+  readonly log: Logger;
+};
+
+/** What is known about the knowledge itself, for operators. */
+export type ViewHealth = {
+  /** Monotonic: when etcd last said anything; null before the first word. */
+  readonly heardAtMs: number | null;
+  /** Why nothing can be watched at present; null while the watch runs. */
+  readonly lostWhy: string | null;
+};
+
+const POLL_MS = 500;
+const POLL_BUDGET_MS = 1_000;
+
+export class ViewFollower {
+  readonly #options: ViewOptions;
+  readonly #listeners = new Set<(view: View) => void>();
+  readonly #polling = new Set<NodeName>();
+  /** Nodes to be asked again as soon as the question under way is answered: that question was sent before the news. */
+  readonly #again = new Set<NodeName>();
+  #view = EMPTY_VIEW;
+  #heardAtMs: number | null = null;
+  #lostWhy: string | null = null;
+  #subscription: Subscription | null = null;
+  #timer: NodeJS.Timeout | null = null;
+
+  constructor(options: ViewOptions) {
+    this.#options = options;
+  }
+
+  start(): void {
+    this.#subscription = this.#options.dcs.watch(this.#options.keys.prefix, this.#onHint);
+    this.#timer = setInterval(() => {
+      this.#pollAll('unless-asked');
+    }, POLL_MS);
+  }
+
+  close(): void {
+    this.#subscription?.close();
+    this.#subscription = null;
+    if (this.#timer !== null) clearInterval(this.#timer);
+    this.#listeners.clear();
+  }
+
+  get current(): View {
+    return this.#view;
+  }
+
+  get health(): ViewHealth {
+    return { heardAtMs: this.#heardAtMs, lostWhy: this.#lostWhy };
+  }
+
+  /** Called after every change and after every answer of an agent. */
+  onChange(listener: (view: View) => void): void {
+    this.#listeners.add(listener);
+  }
+
+  /** Asks one node's agent now. */
+  refresh(name: NodeName): void {
+    void this.#poll(name, 'unless-asked');
+  }
+
+  readonly #onHint = (hint: Hint): void => {
+    if (hint.kind === 'lost') {
+      this.#lostWhy = hint.why;
+      this.#options.log.warn({ why: hint.why }, 'view.lost');
+      return;
+    }
+    this.#heardAtMs = monotonicMs();
+    this.#lostWhy = null;
+    switch (hint.kind) {
+      case 'snapshot':
+        this.#absorbSnapshot(hint.records);
+        break;
+      case 'put':
+        this.#absorb(hint.record);
+        break;
+      case 'deleted':
+        this.#forget(hint.key);
+        break;
+    }
+  };
+
+  #absorbSnapshot(records: readonly KeyValue[]): void {
+    const present = new Set(records.map(({ key }) => key));
+    for (const name of this.#view.nodes.keys()) {
+      if (!present.has(this.#options.keys.node(name))) this.#forget(this.#options.keys.node(name));
+    }
+    // Addresses first: a leader whose address is not known yet would be nobody for a moment.
+    for (const record of records) if (record.key !== this.#options.keys.leader) this.#absorb(record);
+    for (const record of records) if (record.key === this.#options.keys.leader) this.#absorb(record);
+  }
+
+  #absorb(record: KeyValue): void {
+    if (record.key === this.#options.keys.leader) this.#absorbLeader(record.value);
+    else if (record.key.startsWith(this.#options.keys.nodes)) this.#absorbNode(record);
+  }
+
+  #absorbLeader(value: string): void {
+    const { log } = this.#options;
+    const decoded = decodeLeader(value);
+    if (decoded.kind === 'malformed') {
+      log.error({ why: decoded.why }, 'view.leader-malformed');
+      return;
+    }
+    const next = leaderOf(decoded.value);
+    const news = judgeRecord(this.#view.leader, next);
+    if (news === 'known') return;
+    if (news !== 'news') {
+      log.warn({ news, epoch: String(next.epoch), seq: next.seq, systemId: next.systemId }, 'view.leader-ignored');
+      return;
+    }
+    log.info({ epoch: String(next.epoch), seq: next.seq, holder: next.holder, state: next.state.kind }, 'view.leader');
+    this.#publish({ ...this.#view, leader: next });
+    this.#pollAll('again');
+  }
+
+  #absorbNode(record: KeyValue): void {
+    const name = parseNodeName(record.key.slice(this.#options.keys.nodes.length));
+    const decoded = decodeNode(record.value);
+    if (name === null || decoded.kind === 'malformed') {
+      this.#options.log.error({ key: record.key, why: decoded.kind === 'malformed' ? decoded.why : 'not a node name' }, 'view.node-malformed');
+      return;
+    }
+    this.#publish(withNode(this.#view, name, decoded.value));
+    void this.#poll(name, 'again');
+  }
+
+  /** The leader record is never deleted; if somebody does it anyway, the last leader goes on. */
+  #forget(key: string): void {
+    if (!key.startsWith(this.#options.keys.nodes)) return;
+    const name = parseNodeName(key.slice(this.#options.keys.nodes.length));
+    if (name !== null && this.#view.nodes.has(name)) this.#publish(withoutNode(this.#view, name));
+  }
+
+  #pollAll(when: 'again' | 'unless-asked'): void {
+    for (const name of this.#view.nodes.keys()) void this.#poll(name, when);
+  }
+
+  /** One question a node at a time. */
+  async #poll(name: NodeName, when: 'again' | 'unless-asked'): Promise<void> {
+    const node = this.#view.nodes.get(name);
+    if (node === undefined || this.#subscription === null) return;
+    if (this.#polling.has(name)) {
+      if (when === 'again') this.#again.add(name);
+      return;
+    }
+    this.#polling.add(name);
+    const askedAtMs = monotonicMs();
+    const fact = await this.#options.agents.status(node.record.agentUrl, POLL_BUDGET_MS);
+    this.#polling.delete(name);
+    if (this.#subscription === null) return;
+    this.#publish(fact === null ? withSilence(this.#view, name, askedAtMs) : withFact(this.#view, name, fact));
+    if (this.#again.delete(name)) void this.#poll(name, 'unless-asked');
+  }
+
+  #publish(view: View): void {
+    this.#view = view;
+    for (const listener of this.#listeners) listener(view);
+  }
+}

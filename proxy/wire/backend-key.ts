@@ -1,0 +1,22 @@
+/**
+ * BackendKeyData and CancelRequest: how a client's cancel finds the server it belongs to. Keys are compared as bytes and never logged: whoever
+ * has one may cancel that session's work. Protocol 3.0 has secrets of 4 bytes, 3.2 of up to 256.
+ */
+export const BACKEND_KEY_TYPE = 0x4b; // 'K'
+const PID_BYTES = 4;
+const MAX_SECRET_BYTES = 256;
+
+/** A text that is equal exactly when process id and secret are. */
+export type CancelKey = string;
+
+export function cancelKey(pid: number, secret: Uint8Array): CancelKey {
+  return `${String(pid)}:${Buffer.from(secret.buffer, secret.byteOffset, secret.byteLength).toString('hex')}`;
+}
+
+/** Null when the body is not a legal BackendKeyData. */
+export function decodeBackendKey(body: Uint8Array): CancelKey | null {
+  const secretBytes = body.length - PID_BYTES;
+  if (secretBytes < 4 || secretBytes > MAX_SECRET_BYTES) return null;
+  const view = Buffer.from(body.buffer, body.byteOffset, body.byteLength);
+  return cancelKey(view.readUInt32BE(0), body.subarray(PID_BYTES));
+}

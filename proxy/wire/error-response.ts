@@ -1,0 +1,57 @@
+/**
+ * ErrorResponse, written and read (PostgreSQL documentation §55.7, §55.8). The wording and SQLSTATE of what we say ourselves is chosen so that
+ * drivers and pools treat it as they treat the same news from PostgreSQL: libpq tries the next host on 57P03, libraries match the text of 57P01.
+ */
+import type { ErrorFields } from '../core/first-reply.ts';
+
+export const ERROR_TYPE = 0x45; // 'E'
+const HEADER_BYTES = 5;
+
+export type Refusal = { readonly code: '57P01' | '57P03' | '53300' | '08P01' | '08007' | '0A000'; readonly message: string };
+
+export const DEPOSED: Refusal = { code: '57P01', message: 'terminating connection due to administrator command' };
+
+export function noServer(why: string): Refusal {
+  return { code: '57P03', message: `the database system is not accepting connections: ${why}` };
+}
+
+export const TOO_MANY_HELD: Refusal = { code: '53300', message: 'sorry, too many clients are already waiting for a server' };
+
+export function protocolViolation(why: string): Refusal {
+  return { code: '08P01', message: why };
+}
+
+/** A commit whose wait for standbys was cancelled: its outcome is open, and a success must not be reported. */
+export const COMMIT_UNKNOWN: Refusal = {
+  code: '08007',
+  message: 'the wait for synchronous replication was cancelled; whether the transaction is durable is not known',
+};
+
+export function encodeFatal(refusal: Refusal): Buffer {
+  const fields = `SFATAL\0VFATAL\0C${refusal.code}\0M${refusal.message}\0\0`;
+  const bodyBytes = Buffer.byteLength(fields);
+  const message = Buffer.alloc(HEADER_BYTES + bodyBytes);
+  message.writeUInt8(ERROR_TYPE, 0);
+  message.writeUInt32BE(4 + bodyBytes, 1);
+  message.write(fields, HEADER_BYTES);
+  return message;
+}
+
+/** The body of an ErrorResponse or NoticeResponse as code → text; what is damaged is left out. */
+export function decodeFields(body: Uint8Array): ErrorFields {
+  const fields = new Map<string, string>();
+  for (const part of Buffer.from(body).toString('utf8').split('\0')) {
+    if (part !== '') fields.set(part.slice(0, 1), part.slice(1));
+  }
+  return fields;
+}
+
+/** The whole first message if it is an ErrorResponse; null while it is not complete, or when it is something else. */
+export function firstError(bytes: Buffer): ErrorFields | null {
+  if (!hasWholeMessage(bytes) || bytes[0] !== ERROR_TYPE) return null;
+  return decodeFields(bytes.subarray(HEADER_BYTES, 1 + bytes.readUInt32BE(1)));
+}
+
+export function hasWholeMessage(bytes: Buffer): boolean {
+  return bytes.length >= HEADER_BYTES && bytes.length >= 1 + bytes.readUInt32BE(1);
+}
