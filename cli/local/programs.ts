@@ -1,0 +1,56 @@
+/**
+ * The command lines of a local cluster's processes. No secret may appear in them. The caller's own PGBATON_ and ETCD_ variables are withheld: they
+ * configure a real node, and would override the files written for these.
+ */
+import { join } from 'node:path';
+import { fileURLToPath } from 'node:url';
+import type { Program } from './keep-running.ts';
+import type { Layout } from './layout.ts';
+import { etcdEndpoints, HOST, type LocalPlan } from './plan.ts';
+import { ID_VARIABLE } from './processes.ts';
+
+/** dist/ of the installed package. */
+export const PROGRAM_ROOT = fileURLToPath(new URL('../..', import.meta.url)).replace(/\/$/, '');
+export const CLI_SCRIPT = join(PROGRAM_ROOT, 'cli', 'main.js');
+
+export const PROXY_NAME = 'proxy';
+
+export function environmentFor(plan: LocalPlan, env: NodeJS.ProcessEnv): Record<string, string> {
+  const kept = Object.entries(env).filter((entry): entry is [string, string] => entry[1] !== undefined && !isConfiguration(entry[0]));
+  return { ...Object.fromEntries(kept), [ID_VARIABLE]: plan.id };
+}
+
+/** Without this one variable etcd 3.4 refuses to start on 64-bit ARM; it configures nothing. */
+function isConfiguration(variable: string): boolean {
+  return variable.startsWith('PGBATON_') || (variable.startsWith('ETCD_') && variable !== 'ETCD_UNSUPPORTED_ARCH');
+}
+
+export function etcdPrograms(plan: LocalPlan, layout: Layout, env: Record<string, string>): readonly Program[] {
+  const peerUrl = (peerPort: number): string => `http://${HOST}:${String(peerPort)}`;
+  const initialCluster = plan.etcd.map(({ name, peerPort }) => `${name}=${peerUrl(peerPort)}`).join(',');
+  const endpoints = etcdEndpoints(plan);
+  return plan.etcd.map(({ name, peerPort }, index) => ({
+    name,
+    command: plan.etcdProgram,
+    args: [
+      ...['--name', name, '--data-dir', layout.etcdData(name)],
+      ...['--listen-client-urls', endpoints[index] ?? '', '--advertise-client-urls', endpoints[index] ?? ''],
+      ...['--listen-peer-urls', peerUrl(peerPort), '--initial-advertise-peer-urls', peerUrl(peerPort)],
+      ...['--initial-cluster', initialCluster, '--initial-cluster-state', 'new', '--initial-cluster-token', plan.id],
+      // A lost node that also led etcd costs an election before any compare-and-swap: etcd's defaults make that 2.8 s.
+      ...['--heartbeat-interval', '50', '--election-timeout', '500'],
+      ...['--auto-compaction-mode', 'periodic', '--auto-compaction-retention', '1h'],
+      ...['--logger', 'zap', '--log-level', 'warn'],
+    ],
+    env,
+    logFile: layout.log(name),
+  }));
+}
+
+export function agentPrograms(plan: LocalPlan, layout: Layout, env: Record<string, string>): readonly Program[] {
+  return plan.nodes.map(({ name }) => ({ name, command: process.execPath, args: [CLI_SCRIPT, 'agent', '--config', layout.nodeConfig(name)], env, logFile: layout.log(name) }));
+}
+
+export function proxyProgram(layout: Layout, env: Record<string, string>): Program {
+  return { name: PROXY_NAME, command: process.execPath, args: [CLI_SCRIPT, 'proxy', '--config', layout.proxyConfig], env, logFile: layout.log(PROXY_NAME) };
+}

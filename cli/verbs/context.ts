@@ -1,0 +1,25 @@
+/** What every verb is given, and the options many of them share. */
+import { InvalidArgumentError, Option, type Command } from 'commander';
+import type { Terminal } from '../terminal.ts';
+
+export type Context = { readonly terminal: Terminal };
+
+export type OutputFormat = 'table' | 'json';
+
+export function addOutputOption(command: Command): Command {
+  return command.addOption(new Option('-o, --output <format>', 'how to print').choices(['table', 'json']).default('table'));
+}
+
+export function printJson(terminal: Terminal, value: unknown): void {
+  terminal.out(`${JSON.stringify(value)}\n`);
+}
+
+export function addWithinOption(command: Command): Command {
+  return command.addOption(new Option('--within <seconds>', 'how long to wait for the outcome').argParser(positiveSeconds).default(30));
+}
+
+export function positiveSeconds(text: string): number {
+  const seconds = Number(text);
+  if (!Number.isFinite(seconds) || seconds <= 0 || seconds > 86_400) throw new InvalidArgumentError('It must be a number of seconds above 0.');
+  return seconds;
+}
