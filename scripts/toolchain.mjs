@@ -10,7 +10,17 @@ import { delimiter, dirname, join } from 'node:path';
 import { fileURLToPath } from 'node:url';
 import { hasApt, openArchive, unpackPrograms } from './unpack-packages.mjs';
 
-const postgresPrograms = ['initdb', 'postgres', 'pg_ctl', 'pg_basebackup', 'pg_rewind', 'pg_waldump', 'pg_controldata', 'pg_isready', 'psql'];
+const postgresPrograms = [
+  'initdb',
+  'postgres',
+  'pg_ctl',
+  'pg_basebackup',
+  'pg_rewind',
+  'pg_waldump',
+  'pg_controldata',
+  'pg_isready',
+  'psql',
+];
 const oldestPostgres = 14;
 const newestPostgres = 18;
 const systemCache = '/var/cache/pgbaton';
@@ -83,9 +93,13 @@ function installedPostgresDirs() {
     .map((program) => ask(program, ['--bindir']));
   const byVersion = [
     ...list('/usr/lib/postgresql').map((dir) => join(dir, 'bin')),
-    ...list('/usr').filter((dir) => /pgsql-\d+$/.test(dir)).map((dir) => join(dir, 'bin')),
+    ...list('/usr')
+      .filter((dir) => /pgsql-\d+$/.test(dir))
+      .map((dir) => join(dir, 'bin')),
     ...['/opt/homebrew/opt', '/usr/local/opt', '/home/linuxbrew/.linuxbrew/opt'].flatMap((dir) =>
-      list(dir).filter((entry) => /\/postgresql(@\d+)?$/.test(entry)).map((entry) => join(entry, 'bin')),
+      list(dir)
+        .filter((entry) => /\/postgresql(@\d+)?$/.test(entry))
+        .map((entry) => join(entry, 'bin')),
     ),
     ...list('/Applications/Postgres.app/Contents/Versions').map((dir) => join(dir, 'bin')),
     ...list('/usr/libexec').filter((dir) => /\/postgresql\d+$/.test(dir)),
@@ -227,10 +241,11 @@ function howToInstall(missing) {
   else if (/fedora|rhel|centos/.test(id)) lines.push('  sudo dnf install postgresql-server postgresql-contrib etcd');
   else if (/alpine/.test(id)) lines.push('  apk add postgresql17 postgresql17-contrib etcd');
   else if (/arch/.test(id)) lines.push('  sudo pacman -S postgresql   (and etcd, 3.4 or newer, from the AUR or its release archive)');
-  else lines.push(`  Install PostgreSQL ${oldestPostgres} to ${newestPostgres} (the server, with pg_basebackup and pg_rewind) and etcd 3.4 or newer.`);
-  lines.push(
-    'If they are in an unusual place, say where: PGBATON_PG_BIN=<folder with initdb and postgres> PGBATON_ETCD=<path of etcd>.',
-  );
+  else
+    lines.push(
+      `  Install PostgreSQL ${oldestPostgres} to ${newestPostgres} (the server, with pg_basebackup and pg_rewind) and etcd 3.4 or newer.`,
+    );
+  lines.push('If they are in an unusual place, say where: PGBATON_PG_BIN=<folder with initdb and postgres> PGBATON_ETCD=<path of etcd>.');
   return lines.join('\n');
 }
 

@@ -40,7 +40,9 @@ export function openArchive(workDir, log) {
   }
   return {
     names(prefix) {
-      return capture('apt-cache', [...options, 'pkgnames', prefix]).split('\n').filter(Boolean);
+      return capture('apt-cache', [...options, 'pkgnames', prefix])
+        .split('\n')
+        .filter(Boolean);
     },
     version(name) {
       const found = /Candidate: (\S+)/.exec(capture('apt-cache', [...options, 'policy', name]));
@@ -88,7 +90,7 @@ function libraryDirs(root) {
       if (/^lib.*\.so(\.\d+)*$/.test(entry.name) && !entry.isDirectory()) dirs.add(entry.parentPath ?? entry.path);
     }
   }
-  return [...dirs].filter((dir) => !dir.includes('/postgresql/')).sort();
+  return [...dirs].filter((dir) => !dir.includes('/postgresql/'));
 }
 
 function missingLibraries(files, root) {
@@ -148,7 +150,10 @@ function writeWrappers(root, finalRoot, binDir, programs) {
   mkdirSync(wrappers, { recursive: true });
   for (const file of programs) {
     const target = join(finalRoot, binDir, basename(file));
-    const prefix = libraries.length === 0 ? '' : `LD_LIBRARY_PATH="${libraries.join(':')}\${LD_LIBRARY_PATH:+:$LD_LIBRARY_PATH}"\nexport LD_LIBRARY_PATH\n`;
+    const prefix =
+      libraries.length === 0
+        ? ''
+        : `LD_LIBRARY_PATH="${libraries.join(':')}\${LD_LIBRARY_PATH:+:$LD_LIBRARY_PATH}"\nexport LD_LIBRARY_PATH\n`;
     writeFileSync(join(wrappers, basename(file)), `#!/bin/sh\n${prefix}exec "${target}" "$@"\n`);
     chmodSync(join(wrappers, basename(file)), 0o755);
   }
