@@ -21,13 +21,20 @@ export function valueFault(path: ConfigPath, message: string): ConfigFault {
 }
 
 export function dotted(path: ConfigPath): string {
-  return path.map((segment) => (typeof segment === 'number' ? `[${String(segment)}]` : `.${segment}`)).join('').replace(/^\./, '');
+  return path
+    .map((segment) => (typeof segment === 'number' ? `[${String(segment)}]` : `.${segment}`))
+    .join('')
+    .replace(/^\./, '');
 }
 
 /** One error that lists every fault with its place. Its code is the most special one that covers them all. */
 export function faultsToError(faults: readonly ConfigFault[], source: YamlSource, origins: EnvOrigins): AppError {
   const texts = inFileOrder(faults, source).map((fault) => renderFault(fault, source, origins));
-  const code = faults.every(({ kind }) => kind === 'relation') ? 'PGB-1004' : faults.every(({ kind }) => kind === 'secret') ? 'PGB-1003' : 'PGB-1001';
+  const code = faults.every(({ kind }) => kind === 'relation')
+    ? 'PGB-1004'
+    : faults.every(({ kind }) => kind === 'secret')
+      ? 'PGB-1003'
+      : 'PGB-1001';
   return appError(code, `${countOf(faults.length)}\n\n${texts.join('\n\n')}\n`);
 }
 

@@ -82,7 +82,11 @@ function secretTable(): string {
   const specs = [...Object.values(NODE_SECRETS), ETCD_PASSWORD];
   return table(
     ['key of the file', 'variable', 'at least'],
-    specs.map(({ path, envName, minLength }) => [`\`${path.join('.')}\``, `\`${envName}\``, minLength === 1 ? '1 character' : `${String(minLength)} characters`]),
+    specs.map(({ path, envName, minLength }) => [
+      `\`${path.join('.')}\``,
+      `\`${envName}\``,
+      minLength === 1 ? '1 character' : `${String(minLength)} characters`,
+    ]),
   );
 }
 
@@ -92,7 +96,10 @@ function relationsText(): string {
 }
 
 function parametersText(): string {
-  const owned = table(['setting', 'why it cannot be set in postgres.parameters'], Object.entries(PARAMETER_OWNERSHIP).map(([name, why]) => [`\`${name}\``, why]));
+  const owned = table(
+    ['setting', 'why it cannot be set in postgres.parameters'],
+    Object.entries(PARAMETER_OWNERSHIP).map(([name, why]) => [`\`${name}\``, why]),
+  );
   const floors = Object.entries(PARAMETER_FLOORS).map(([name, floor]) => `- \`${name}\`: at least ${String(floor)}`);
   return `## Settings of PostgreSQL that belong to pgbaton\n\n${owned}\nThese may be set within bounds:\n\n${floors.join('\n')}\n- \`wal_level\`: ${WAL_LEVELS.join(' or ')}\n`;
 }
@@ -109,6 +116,7 @@ function defaultText(option: ConfigOption): string {
 }
 
 function table(head: readonly string[], rows: readonly (readonly string[])[]): string {
-  const line = (cells: readonly string[]): string => `| ${cells.map((cell) => cell.replaceAll('|', '\\|').replaceAll('<', '\\<')).join(' | ')} |`;
+  const line = (cells: readonly string[]): string =>
+    `| ${cells.map((cell) => cell.replaceAll('|', '\\|').replaceAll('<', '\\<')).join(' | ')} |`;
   return [line(head), line(head.map(() => '---')), ...rows.map(line), ''].join('\n');
 }

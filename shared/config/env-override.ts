@@ -11,7 +11,11 @@ import { editDistance } from './suggest.ts';
 
 export type Env = Readonly<Record<string, string | undefined>>;
 
-export function applyEnv(value: unknown, options: readonly ConfigOption[], env: Env): { readonly value: unknown; readonly origins: Map<string, string> } {
+export function applyEnv(
+  value: unknown,
+  options: readonly ConfigOption[],
+  env: Env,
+): { readonly value: unknown; readonly origins: Map<string, string> } {
   const origins = new Map<string, string>();
   let result = value;
   for (const option of options) {

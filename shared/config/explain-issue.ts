@@ -14,7 +14,10 @@ export function explainIssues(issues: readonly Issue[], raw: unknown, options: r
     const path = issue.path.map((segment) => (typeof segment === 'symbol' ? String(segment) : segment));
     if (issue.code === 'unrecognized_keys') return issue.keys.map((key) => unknownKey([...path, key], options));
     const value = valueAt(raw, path);
-    const message = value === undefined ? `${dotted(path)} is missing${purposeOf(path, options)}` : `${dotted(path) || 'the file'} ${complaintOf(issue, value)}`;
+    const message =
+      value === undefined
+        ? `${dotted(path)} is missing${purposeOf(path, options)}`
+        : `${dotted(path) || 'the file'} ${complaintOf(issue, value)}`;
     const suggestion = issue.code === 'invalid_value' && typeof value === 'string' ? suggest(value, issue.values.map(String)) : null;
     return [{ kind: 'value', path, at: 'value', message, suggestion }];
   });
@@ -61,12 +64,22 @@ function kindOf(value: unknown): string {
 function unknownKey(path: ConfigPath, options: readonly ConfigOption[]): ConfigFault {
   const parent = path.slice(0, -1);
   const key = String(path.at(-1));
-  const siblings = new Set(options.filter((option) => parent.every((segment, index) => option.path[index] === segment)).map((option) => option.path[parent.length] ?? ''));
+  const siblings = new Set(
+    options
+      .filter((option) => parent.every((segment, index) => option.path[index] === segment))
+      .map((option) => option.path[parent.length] ?? ''),
+  );
   const section = parent.length === 0 ? 'this file' : dotted(parent);
   const message = siblings.has(`${key}File`)
     ? `secrets are never written into this file: put it into a file of its own and name that file with ${key}File`
     : `${section} has no key \`${key}\``;
-  return { kind: 'value', path, at: 'key', message, suggestion: siblings.has(`${key}File`) ? null : (suggest(key, [...siblings]) ?? elsewhere(key, options)) };
+  return {
+    kind: 'value',
+    path,
+    at: 'key',
+    message,
+    suggestion: siblings.has(`${key}File`) ? null : (suggest(key, [...siblings]) ?? elsewhere(key, options)),
+  };
 }
 
 /** A key that is right but stands in the wrong section. */

@@ -141,7 +141,17 @@ function etcdSectionFaults(input: Input, passwordGiven: boolean): readonly Confi
   if (!parsed.success) return [];
   const unreadable = ETCD_FILES.flatMap((key): ConfigFault[] => {
     const file = parsed.data[key];
-    return file === undefined || isReadable(input.absolute(file)) ? [] : [{ kind: 'secret', path: ['etcd', key], at: 'value', message: `etcd.${key}: ${input.absolute(file)} cannot be read`, suggestion: null }];
+    return file === undefined || isReadable(input.absolute(file))
+      ? []
+      : [
+          {
+            kind: 'secret',
+            path: ['etcd', key],
+            at: 'value',
+            message: `etcd.${key}: ${input.absolute(file)} cannot be read`,
+            suggestion: null,
+          },
+        ];
   });
   return [...etcdFaults(parsed.data, passwordGiven), ...unreadable];
 }

@@ -10,7 +10,18 @@ import { hbaLineFault } from './hba-line.ts';
 import { parameterFault } from './owned-parameters.ts';
 import { policySchema, toPolicy } from './policy-section.ts';
 import type { SecretSpec } from './secret-source.ts';
-import { absoluteOrNull, clusterSchema, etcdSchema, hostSchema, isLoopback, logSchema, nameSchema, pathSchema, portSchema, toEtcdConfig } from './sections.ts';
+import {
+  absoluteOrNull,
+  clusterSchema,
+  etcdSchema,
+  hostSchema,
+  isLoopback,
+  logSchema,
+  nameSchema,
+  pathSchema,
+  portSchema,
+  toEtcdConfig,
+} from './sections.ts';
 import type { EtcdConfig, LogConfig } from './sections.ts';
 
 export type NodePostgresConfig = {
@@ -77,19 +88,28 @@ const hbaSchema = z
     }),
   )
   .default([...DEFAULT_HBA])
-  .describe('pg_hba.conf lines for your applications. pgbaton adds its own lines around them. The methods trust, password and md5 are refused.');
+  .describe(
+    'pg_hba.conf lines for your applications. pgbaton adds its own lines around them. The methods trust, password and md5 are refused.',
+  );
 
 const postgresSchema = z.strictObject({
   dataDir: pathSchema('Data directory.'),
   binDir: pathSchema('Directory with postgres, initdb, pg_rewind and the like. Not set: they are looked for in PATH.').optional(),
-  listenAddresses: z.string().min(1).default('localhost').describe('Where PostgreSQL listens, as in its own listen_addresses. Must be set when advertiseHost is not this machine itself.'),
+  listenAddresses: z
+    .string()
+    .min(1)
+    .default('localhost')
+    .describe('Where PostgreSQL listens, as in its own listen_addresses. Must be set when advertiseHost is not this machine itself.'),
   port: portSchema('Port of PostgreSQL.').default(5432),
   advertiseHost: hostSchema('Host under which the other nodes and the proxies reach this PostgreSQL.'),
   parameters: parametersSchema,
   hba: hbaSchema,
   osUser: z.string().min(1).optional().describe('Operating system user that PostgreSQL runs as. Needed when the agent runs as root.'),
   baseConfigFile: pathSchema('A postgresql.conf of your own that is included before all other settings.').optional(),
-  adopt: z.boolean().default(false).describe('true: take over an existing, cleanly stopped data directory when the cluster has no record yet.'),
+  adopt: z
+    .boolean()
+    .default(false)
+    .describe('true: take over an existing, cleanly stopped data directory when the cluster has no record yet.'),
   initialize: z.boolean().default(true).describe('true: this node may run initdb when the cluster has no record and no data.'),
   walSegmentSizeMb: z
     .number()
@@ -108,7 +128,9 @@ export const nodeSchema = z
     etcd: etcdSchema,
     api: z
       .strictObject({
-        host: hostSchema('Address on which the agent serves HTTP. Must be set when advertiseHost is not this machine itself.').default('127.0.0.1'),
+        host: hostSchema('Address on which the agent serves HTTP. Must be set when advertiseHost is not this machine itself.').default(
+          '127.0.0.1',
+        ),
         port: portSchema('Port on which the agent serves HTTP.').default(8008),
         advertiseUrl: z
           .string()
@@ -124,13 +146,21 @@ export const nodeSchema = z
         replicationPasswordFile: pathSchema('File with the password of the replication role.').optional(),
         monitorPasswordFile: pathSchema('File with the password of the monitoring role.').optional(),
         rewindPasswordFile: pathSchema('File with the password of the role that pg_rewind uses.').optional(),
-        peerTokenFile: pathSchema('File with the token by which agents and operators prove themselves over HTTP. At least 16 characters; the same on all nodes.').optional(),
+        peerTokenFile: pathSchema(
+          'File with the token by which agents and operators prove themselves over HTTP. At least 16 characters; the same on all nodes.',
+        ).optional(),
       })
       .prefault({}),
     stateDir: pathSchema('Directory of the agent for what must outlive a restart. Never inside the data directory.'),
     runDir: pathSchema('Directory for sockets. Not set: run, inside stateDir.').optional(),
     policy: policySchema,
-    priority: z.number().int().min(0).max(100).default(50).describe('Preference among equally caught-up candidates; higher wins. 0: never a candidate.'),
+    priority: z
+      .number()
+      .int()
+      .min(0)
+      .max(100)
+      .default(50)
+      .describe('Preference among equally caught-up candidates; higher wins. 0: never a candidate.'),
     log: logSchema,
   })
   .describe('Configuration of one pgbaton node');
@@ -151,7 +181,12 @@ export function nodeFaults(sections: Partial<NodeYaml>, absolute: (path: string)
   return [...(api === undefined || postgres === undefined ? [] : addressFaults(api, postgres)), ...directoryFaults(sections, absolute)];
 }
 
-export function toNodeConfig(yaml: NodeYaml, secrets: NodeSecrets, etcdPassword: string | null, absolute: (path: string) => string): NodeConfig {
+export function toNodeConfig(
+  yaml: NodeYaml,
+  secrets: NodeSecrets,
+  etcdPassword: string | null,
+  absolute: (path: string) => string,
+): NodeConfig {
   const name = parseNodeName(yaml.name);
   assert(name !== null, 'the schema accepts only node names');
   const { api, postgres } = yaml;
@@ -160,7 +195,11 @@ export function toNodeConfig(yaml: NodeYaml, secrets: NodeSecrets, etcdPassword:
     cluster: yaml.cluster,
     name,
     etcd: toEtcdConfig(yaml.etcd, etcdPassword, absolute),
-    api: { host: api.host, port: api.port, advertiseUrl: api.advertiseUrl ?? `http://${inUrl(postgres.advertiseHost)}:${String(api.port)}` },
+    api: {
+      host: api.host,
+      port: api.port,
+      advertiseUrl: api.advertiseUrl ?? `http://${inUrl(postgres.advertiseHost)}:${String(api.port)}`,
+    },
     postgres: {
       ...postgres,
       dataDir: absolute(postgres.dataDir),
@@ -185,7 +224,12 @@ function addressFaults(api: NodeYaml['api'], postgres: NodeYaml['postgres']): re
   // The defaults listen on this machine only, which contradicts an address told to others. A node nobody can reach must not look configured.
   const listens = postgres.listenAddresses.split(',').map((address) => address.trim());
   if (listens.every(isLoopback)) {
-    faults.push(valueFault(['postgres', 'listenAddresses'], `postgres.listenAddresses is ${postgres.listenAddresses}, but others are told to reach ${postgres.advertiseHost}`));
+    faults.push(
+      valueFault(
+        ['postgres', 'listenAddresses'],
+        `postgres.listenAddresses is ${postgres.listenAddresses}, but others are told to reach ${postgres.advertiseHost}`,
+      ),
+    );
   }
   if (isLoopback(api.host) && api.advertiseUrl === undefined) {
     faults.push(valueFault(['api', 'host'], `api.host is ${api.host}, but others are told to reach ${postgres.advertiseHost}`));
@@ -204,11 +248,18 @@ function directoryFaults(sections: Partial<NodeYaml>, absolute: (path: string) =
   const runDirKey = sections.runDir === undefined ? 'stateDir' : 'runDir';
   if (postgres !== undefined) {
     const dataDir = absolute(postgres.dataDir);
-    if (stateDir !== undefined && isInside(absolute(stateDir), dataDir)) faults.push(valueFault(['stateDir'], 'stateDir is inside postgres.dataDir'));
-    if (sections.runDir !== undefined && runDir !== null && isInside(runDir, dataDir)) faults.push(valueFault(['runDir'], 'runDir is inside postgres.dataDir'));
+    if (stateDir !== undefined && isInside(absolute(stateDir), dataDir))
+      faults.push(valueFault(['stateDir'], 'stateDir is inside postgres.dataDir'));
+    if (sections.runDir !== undefined && runDir !== null && isInside(runDir, dataDir))
+      faults.push(valueFault(['runDir'], 'runDir is inside postgres.dataDir'));
   }
   if (runDir !== null && new TextEncoder().encode(runDir).length > RUN_DIR_BYTES_MAX) {
-    faults.push(valueFault([runDirKey], `the socket directory ${runDir} is longer than ${String(RUN_DIR_BYTES_MAX)} bytes; sockets in it would not work. Set a shorter runDir`));
+    faults.push(
+      valueFault(
+        [runDirKey],
+        `the socket directory ${runDir} is longer than ${String(RUN_DIR_BYTES_MAX)} bytes; sockets in it would not work. Set a shorter runDir`,
+      ),
+    );
   }
   return faults;
 }

@@ -26,7 +26,11 @@ export const ENV_PREFIX = 'PGBATON_';
 const SECRET_PATHS = new Set(['etcd.passwordFile']);
 
 export function jsonSchemaOf(schema: z.ZodType, title: string): Record<string, unknown> {
-  const generated: unknown = z.toJSONSchema(schema, { io: 'input', target: 'draft-7', override: ({ jsonSchema }) => dropNoise(jsonSchema) });
+  const generated: unknown = z.toJSONSchema(schema, {
+    io: 'input',
+    target: 'draft-7',
+    override: ({ jsonSchema }) => dropNoise(jsonSchema),
+  });
   return { title, ...(isRecord(generated) ? generated : {}) };
 }
 
@@ -47,7 +51,9 @@ function collect(node: Record<string, unknown>, path: readonly string[], require
   const properties = node['properties'];
   if (!isRecord(properties)) return [toOption(node, path, required)];
   const needed = Array.isArray(node['required']) ? node['required'] : [];
-  return Object.entries(properties).flatMap(([key, child]) => (isRecord(child) ? collect(child, [...path, key], needed.includes(key)) : []));
+  return Object.entries(properties).flatMap(([key, child]) =>
+    isRecord(child) ? collect(child, [...path, key], needed.includes(key)) : [],
+  );
 }
 
 function toOption(node: Record<string, unknown>, path: readonly string[], required: boolean): ConfigOption {

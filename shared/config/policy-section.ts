@@ -10,16 +10,33 @@ import { isRecord } from './plain-value.ts';
 
 function duration(key: keyof Policy, text: string): z.ZodDefault<z.ZodNumber> {
   const value = DEFAULT_POLICY[key];
-  return z.number().int().min(1).max(3_600_000).default(typeof value === 'number' ? value : 1).describe(`${text} Milliseconds.`);
+  return z
+    .number()
+    .int()
+    .min(1)
+    .max(3_600_000)
+    .default(typeof value === 'number' ? value : 1)
+    .describe(`${text} Milliseconds.`);
 }
 
 const policyShape = {
   mode: z
     .enum(['quorum', 'async'])
     .default(DEFAULT_POLICY.mode)
-    .describe('quorum: a commit waits for k standbys, nothing acknowledged is lost. async: commits do not wait, a failover may lose up to maxLagBytes.'),
-  k: z.number().int().min(1).max(20).optional().describe('Acknowledgements of standbys that a commit waits for in quorum mode. Not set: half of the members, rounded up.'),
-  strict: z.boolean().default(DEFAULT_POLICY.strict).describe('true: with no standby left, commits wait. false: after degradeAfterMs the leader goes on alone.'),
+    .describe(
+      'quorum: a commit waits for k standbys, nothing acknowledged is lost. async: commits do not wait, a failover may lose up to maxLagBytes.',
+    ),
+  k: z
+    .number()
+    .int()
+    .min(1)
+    .max(20)
+    .optional()
+    .describe('Acknowledgements of standbys that a commit waits for in quorum mode. Not set: half of the members, rounded up.'),
+  strict: z
+    .boolean()
+    .default(DEFAULT_POLICY.strict)
+    .describe('true: with no standby left, commits wait. false: after degradeAfterMs the leader goes on alone.'),
   ttlMs: duration('ttlMs', 'How long a leadership is valid after the last renewal was sent.'),
   renewMs: duration('renewMs', 'Pause between two renewals.'),
   marginMs: duration('marginMs', 'What the leader subtracts from ttlMs when it counts its own right.'),
@@ -30,12 +47,25 @@ const policyShape = {
   promiseByMs: duration('promiseByMs', 'How long a round of promises may take.'),
   etcdCallMs: duration('etcdCallMs', 'How long one call of etcd may take.'),
   removeAfterMs: duration('removeAfterMs', 'How long a standby may be away before it leaves the durability set.'),
-  degradeAfterMs: duration('degradeAfterMs', 'How long the leader waits before it goes on without any standby (only when strict is false).'),
+  degradeAfterMs: duration(
+    'degradeAfterMs',
+    'How long the leader waits before it goes on without any standby (only when strict is false).',
+  ),
   promoteByMs: duration('promoteByMs', 'How long a promotion may go without progress.'),
   stageByMs: duration('stageByMs', 'How long one stage of a switchover may take before it is aborted.'),
   killMs: duration('killMs', 'Time the guard needs to kill every process of PostgreSQL and see it dead.'),
-  maxLagBytes: z.number().int().min(0).default(DEFAULT_POLICY.maxLagBytes).describe('async mode: how far a candidate may be behind the last recorded position. Bytes.'),
-  clockDrift: z.number().min(0).max(0.2).default(DEFAULT_POLICY.clockDrift).describe('async mode: how far two clocks may run apart, as a fraction (0.01 = 1 %).'),
+  maxLagBytes: z
+    .number()
+    .int()
+    .min(0)
+    .default(DEFAULT_POLICY.maxLagBytes)
+    .describe('async mode: how far a candidate may be behind the last recorded position. Bytes.'),
+  clockDrift: z
+    .number()
+    .min(0)
+    .max(0.2)
+    .default(DEFAULT_POLICY.clockDrift)
+    .describe('async mode: how far two clocks may run apart, as a fraction (0.01 = 1 %).'),
 } satisfies Record<keyof Policy, z.ZodType>;
 
 export const policySchema = z.strictObject(policyShape).prefault({});
@@ -61,6 +91,12 @@ export function policyFaults(rawPolicy: unknown): readonly ConfigFault[] {
     .map(({ fields, claim, arithmetic }) => {
       const first = fields.find((field) => raw[field] !== undefined);
       const values = fields.map((field) => `${field} = ${String(policy[field])}`).join(', ');
-      return { kind: 'relation', path: first === undefined ? ['policy'] : ['policy', first], at: 'key', message: `${claim}\n    ${values}: ${arithmetic}`, suggestion: null };
+      return {
+        kind: 'relation',
+        path: first === undefined ? ['policy'] : ['policy', first],
+        at: 'key',
+        message: `${claim}\n    ${values}: ${arithmetic}`,
+        suggestion: null,
+      };
     });
 }

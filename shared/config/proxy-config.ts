@@ -36,10 +36,30 @@ export const proxySchema = z
         port: portSchema('Port on which the proxy serves HTTP.').default(8009),
       })
       .prefault({}),
-    holdMs: z.number().int().min(0).max(600_000).default(30_000).describe('How long a new connection is held while there is no leader, before it is refused. Milliseconds.'),
-    holdMax: z.number().int().min(0).max(100_000).default(1_000).describe('How many connections may be held at once; more are refused at once.'),
-    maxLagBytes: z.number().int().min(0).default(16_777_216).describe('A standby further behind than this gets no new read-only connection. Bytes.'),
-    roFallback: z.enum(['primary', 'refuse']).default('primary').describe('What happens to read-only connections when no standby is good enough: to the leader, or refused.'),
+    holdMs: z
+      .number()
+      .int()
+      .min(0)
+      .max(600_000)
+      .default(30_000)
+      .describe('How long a new connection is held while there is no leader, before it is refused. Milliseconds.'),
+    holdMax: z
+      .number()
+      .int()
+      .min(0)
+      .max(100_000)
+      .default(1_000)
+      .describe('How many connections may be held at once; more are refused at once.'),
+    maxLagBytes: z
+      .number()
+      .int()
+      .min(0)
+      .default(16_777_216)
+      .describe('A standby further behind than this gets no new read-only connection. Bytes.'),
+    roFallback: z
+      .enum(['primary', 'refuse'])
+      .default('primary')
+      .describe('What happens to read-only connections when no standby is good enough: to the leader, or refused.'),
     log: logSchema,
   })
   .describe('Configuration of one pgbaton proxy');

@@ -19,7 +19,10 @@ export type SecretSpec = {
   readonly minLength: number;
 };
 
-export type SecretOutcome = { readonly kind: 'found'; readonly value: string } | { readonly kind: 'absent' } | { readonly kind: 'faulty'; readonly fault: ConfigFault };
+export type SecretOutcome =
+  | { readonly kind: 'found'; readonly value: string }
+  | { readonly kind: 'absent' }
+  | { readonly kind: 'faulty'; readonly fault: ConfigFault };
 
 const SECRET_BYTES_MAX = 4_096;
 const OTHERS_MAY_READ = 0o004;
@@ -30,7 +33,8 @@ export function readSecret(spec: SecretSpec, raw: unknown, env: Env, baseDir: st
   const inline = emptyAsUnset(env[spec.envName]);
   const fileVariable = `${spec.envName}_FILE`;
   const envFile = emptyAsUnset(env[fileVariable]);
-  if (inline !== undefined && envFile !== undefined) return faulty(spec, `${spec.envName} and ${fileVariable} are both set; unset one of them`);
+  if (inline !== undefined && envFile !== undefined)
+    return faulty(spec, `${spec.envName} and ${fileVariable} are both set; unset one of them`);
   if (inline !== undefined) return checked(spec, inline, `environment ${spec.envName}`);
   if (envFile !== undefined) return fromFile(spec, resolve(baseDir, envFile), `environment ${fileVariable}`);
   const yamlFile = valueAt(raw, spec.path);
@@ -38,16 +42,23 @@ export function readSecret(spec: SecretSpec, raw: unknown, env: Env, baseDir: st
 }
 
 export function missingSecret(spec: SecretSpec): ConfigFault {
-  return secretFault(spec, `${spec.path.join('.')} is missing; it names the file with the secret (or set ${spec.envName} or ${spec.envName}_FILE)`);
+  return secretFault(
+    spec,
+    `${spec.path.join('.')} is missing; it names the file with the secret (or set ${spec.envName} or ${spec.envName}_FILE)`,
+  );
 }
 
 function fromFile(spec: SecretSpec, file: string, from: string): SecretOutcome {
   let text: string;
   try {
     const { mode, size } = statSync(file);
-    if (size > SECRET_BYTES_MAX) return faulty(spec, `${from}: ${file} is larger than ${String(SECRET_BYTES_MAX)} bytes and surely no secret`);
+    if (size > SECRET_BYTES_MAX)
+      return faulty(spec, `${from}: ${file} is larger than ${String(SECRET_BYTES_MAX)} bytes and surely no secret`);
     if ((mode & OTHERS_MAY_READ) !== 0 && !file.startsWith(CONTAINER_SECRETS)) {
-      return faulty(spec, `${from}: ${file} can be read by everybody (mode ${(mode & 0o777).toString(8).padStart(4, '0')}); run \`chmod 600 ${file}\``);
+      return faulty(
+        spec,
+        `${from}: ${file} can be read by everybody (mode ${(mode & 0o777).toString(8).padStart(4, '0')}); run \`chmod 600 ${file}\``,
+      );
     }
     text = readFileSync(file, 'utf8');
   } catch (error) {

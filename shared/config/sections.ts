@@ -22,7 +22,10 @@ const NAME_PATTERN = /^[a-z0-9]([a-z0-9_-]{0,38}[a-z0-9])?$/;
 const HOST_PATTERN = /^[A-Za-z0-9_.:%-]+$/;
 const ENDPOINT_PATTERN = /^https?:\/\/[^\s/@]+:\d{1,5}\/?$/;
 
-export const clusterSchema = z.string().regex(NAME_PATTERN, NAME_RULE).describe('Name of the cluster; the same on all its nodes and proxies. Part of every key in etcd.');
+export const clusterSchema = z
+  .string()
+  .regex(NAME_PATTERN, NAME_RULE)
+  .describe('Name of the cluster; the same on all its nodes and proxies. Part of every key in etcd.');
 
 export function nameSchema(text: string): z.ZodString {
   return z.string().regex(NAME_PATTERN, NAME_RULE).describe(text);
@@ -56,14 +59,22 @@ export const logSchema = z
   .strictObject({ level: z.enum(LOG_LEVELS).default('info').describe('The least important level that is logged.') })
   .prefault({});
 
-export const ETCD_PASSWORD: SecretSpec = { name: 'etcdPassword', path: ['etcd', 'passwordFile'], envName: 'PGBATON_SECRET_ETCD_PASSWORD', minLength: 1 };
+export const ETCD_PASSWORD: SecretSpec = {
+  name: 'etcdPassword',
+  path: ['etcd', 'passwordFile'],
+  envName: 'PGBATON_SECRET_ETCD_PASSWORD',
+  minLength: 1,
+};
 
 export const ETCD_FILES = ['caFile', 'certFile', 'keyFile'] as const;
 
 export function etcdFaults(etcd: z.output<typeof etcdSchema>, passwordGiven: boolean): readonly ConfigFault[] {
   const faults: ConfigFault[] = [];
   const schemes = new Set(etcd.endpoints.map((url) => url.slice(0, url.indexOf(':'))));
-  if (schemes.size > 1) faults.push(valueFault(['etcd', 'endpoints'], 'etcd.endpoints mixes http and https; a plain connection would carry what the others protect'));
+  if (schemes.size > 1)
+    faults.push(
+      valueFault(['etcd', 'endpoints'], 'etcd.endpoints mixes http and https; a plain connection would carry what the others protect'),
+    );
   const hasTlsFile = ETCD_FILES.find((key) => etcd[key] !== undefined);
   if (hasTlsFile !== undefined && !schemes.has('https')) {
     faults.push(valueFault(['etcd', hasTlsFile], `etcd.${hasTlsFile} is set, but etcd.endpoints are plain http`));
@@ -75,7 +86,8 @@ export function etcdFaults(etcd: z.output<typeof etcdSchema>, passwordGiven: boo
   if (etcd.username !== undefined && !passwordGiven) {
     faults.push(valueFault(['etcd', 'username'], `etcd.username needs etcd.passwordFile or ${ETCD_PASSWORD.envName}`));
   }
-  if (etcd.username === undefined && passwordGiven) faults.push(valueFault(['etcd', 'passwordFile'], 'a password for etcd is given, but no etcd.username'));
+  if (etcd.username === undefined && passwordGiven)
+    faults.push(valueFault(['etcd', 'passwordFile'], 'a password for etcd is given, but no etcd.username'));
   return faults;
 }
 

@@ -80,7 +80,9 @@ export class YamlSource {
     for (const segment of path) {
       if (isAlias(node)) node = node.resolve(this.#document) ?? null;
       if (isMap<Node, Node | null>(node)) {
-        const pair: Pair<Node, Node | null> | undefined = node.items.find(({ key }) => isScalar(key) && String(key.value) === String(segment));
+        const pair: Pair<Node, Node | null> | undefined = node.items.find(
+          ({ key }) => isScalar(key) && String(key.value) === String(segment),
+        );
         if (pair === undefined) break;
         node = pair.value;
         steps.push({ key: pair.key, value: node });

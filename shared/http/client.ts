@@ -21,7 +21,9 @@ export type HttpJsonOptions = {
 };
 
 /** `ok` says that an answer came, of whatever status; `body` is null when it was empty. */
-export type HttpJsonOutcome = { readonly kind: 'ok'; readonly status: number; readonly body: unknown } | { readonly kind: 'failed'; readonly why: string };
+export type HttpJsonOutcome =
+  | { readonly kind: 'ok'; readonly status: number; readonly body: unknown }
+  | { readonly kind: 'failed'; readonly why: string };
 
 const RESPONSE_BYTES_MAX = 1_048_576;
 
@@ -66,7 +68,10 @@ async function attempt(options: HttpJsonOptions, signal: AbortSignal): Promise<H
     const request = start(options, payload, signal);
     request.on('error', (error) => reject(request.reusedSocket ? new StaleConnectionError(messageOf(error)) : error));
     request.on('response', (response) => {
-      collect(response, options.responseBytesMax ?? RESPONSE_BYTES_MAX).then((text) => resolve(toOutcome(response.statusCode ?? 0, text)), reject);
+      collect(response, options.responseBytesMax ?? RESPONSE_BYTES_MAX).then(
+        (text) => resolve(toOutcome(response.statusCode ?? 0, text)),
+        reject,
+      );
     });
     request.end(payload ?? undefined);
   });

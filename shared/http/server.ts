@@ -48,7 +48,9 @@ export function createHttpServer({ host, port, bodyLimitBytes = 65_536, requestT
     if (known.code === 'PGB-1999') logger?.error({ err: error }, 'a request failed unexpectedly');
     return sendError(reply, known);
   });
-  app.setNotFoundHandler(async (request, reply) => sendError(reply, appError('PGB-1603', `${request.method} ${request.url.split('?')[0] ?? ''}`)));
+  app.setNotFoundHandler(async (request, reply) =>
+    sendError(reply, appError('PGB-1603', `${request.method} ${request.url.split('?')[0] ?? ''}`)),
+  );
   let closing: Promise<void> | null = null;
   return {
     app,
@@ -69,7 +71,10 @@ export function addHealthRoute(app: FastifyInstance, path: string, check: (reque
     url: path,
     handler: async (request, reply) => {
       const { body, healthy } = check(request);
-      return reply.code(healthy ? 200 : 503).header('cache-control', 'no-store').send(body);
+      return reply
+        .code(healthy ? 200 : 503)
+        .header('cache-control', 'no-store')
+        .send(body);
     },
   });
   app.options(path, async (request, reply) =>
@@ -87,7 +92,8 @@ export function requireToken(token: string): (request: FastifyRequest) => Promis
   return async (request) => {
     const given = /^Bearer (\S+)$/i.exec(request.headers.authorization ?? '')?.[1];
     // Digests are of equal length, so neither the time nor an exception tells anything about the token's length.
-    if (given === undefined || !timingSafeEqual(digest(given), expected)) throw appError('PGB-1601', given === undefined ? 'no bearer token was sent' : 'the token is not the right one');
+    if (given === undefined || !timingSafeEqual(digest(given), expected))
+      throw appError('PGB-1601', given === undefined ? 'no bearer token was sent' : 'the token is not the right one');
   };
 }
 

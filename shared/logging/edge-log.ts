@@ -63,7 +63,8 @@ export class EdgeLog {
 
   /** At the end of a process: tells what is still the case, so that no count is lost. */
   close(): void {
-    for (const [key, condition] of this.#conditions) this.#log.info({ condition: key, ...this.#summaryOf(condition) }, `at the end still: ${condition.message}`);
+    for (const [key, condition] of this.#conditions)
+      this.#log.info({ condition: key, ...this.#summaryOf(condition) }, `at the end still: ${condition.message}`);
     this.#conditions.clear();
   }
 

@@ -4,7 +4,10 @@
  */
 import { assert } from '../assert.ts';
 
-export type DeadlineOutcome<Value> = { readonly kind: 'done'; readonly value: Value } | { readonly kind: 'timed-out' } | { readonly kind: 'aborted' };
+export type DeadlineOutcome<Value> =
+  | { readonly kind: 'done'; readonly value: Value }
+  | { readonly kind: 'timed-out' }
+  | { readonly kind: 'aborted' };
 
 const TIMER_MS_MAX = 2_147_483_647;
 
@@ -12,7 +15,11 @@ const TIMER_MS_MAX = 2_147_483_647;
  * Runs `work` with a signal that fires when the time is over or the parent is aborted. Returns at that moment, whether or not the work listens:
  * a hung disk or socket must not hold the caller. What the work does later is ignored, its failure too. A failure in time is thrown.
  */
-export async function withDeadline<Value>(work: (signal: AbortSignal) => Promise<Value>, ms: number, parent?: AbortSignal): Promise<DeadlineOutcome<Value>> {
+export async function withDeadline<Value>(
+  work: (signal: AbortSignal) => Promise<Value>,
+  ms: number,
+  parent?: AbortSignal,
+): Promise<DeadlineOutcome<Value>> {
   assertTimer(ms);
   if (parent?.aborted === true) return { kind: 'aborted' };
   // No budget is left: the work is not even begun, because nobody would wait for its outcome.

@@ -32,7 +32,9 @@ it('the reference names every relation, every policy key, every variable and eve
 });
 
 it('every key has a description', () => {
-  const empty = configReference().split('\n').filter((line) => line.startsWith('| `') && line.includes('|  |'));
+  const empty = configReference()
+    .split('\n')
+    .filter((line) => line.startsWith('| `') && line.includes('|  |'));
   expect(empty).toEqual([]);
 });
 

@@ -33,7 +33,8 @@ let dir = '';
 
 beforeEach(() => {
   dir = mkdtempSync(join(tmpdir(), 'cfg-'));
-  for (const name of ['superuser', 'replication', 'monitor', 'rewind', 'peer']) writeFileSync(join(dir, name), `${name}-password-0123456789\n`, { mode: 0o600 });
+  for (const name of ['superuser', 'replication', 'monitor', 'rewind', 'peer'])
+    writeFileSync(join(dir, name), `${name}-password-0123456789\n`, { mode: 0o600 });
 });
 
 afterEach(() => {
@@ -92,7 +93,10 @@ describe('a complete node file', () => {
   });
 
   it('takes client settings as PostgreSQL writes them', () => {
-    const text = NODE.replace('  dataDir: data', '  dataDir: data\n  parameters: { Max_Connections: 200, jit: false, work_mem: 64MB, app.x: 1 }');
+    const text = NODE.replace(
+      '  dataDir: data',
+      '  dataDir: data\n  parameters: { Max_Connections: 200, jit: false, work_mem: 64MB, app.x: 1 }',
+    );
     expect(node(text).postgres.parameters).toEqual({ max_connections: '200', jit: 'off', work_mem: '64MB', 'app.x': '1' });
   });
 
@@ -107,7 +111,9 @@ describe('a complete node file', () => {
 
 describe('faults', () => {
   it('are all told at once, in the order of the file, each with line, column and caret', () => {
-    const text = NODE.replace('name: pg1', 'name: PG_1').replace('  dataDir: data', '  dataDri: data\n  port: many').replace('stateDir: state\n', '');
+    const text = NODE.replace('name: pg1', 'name: PG_1')
+      .replace('  dataDir: data', '  dataDri: data\n  port: many')
+      .replace('stateDir: state\n', '');
     const error = errorOf(() => node(text));
     expect(error.code).toBe('PGB-1001');
     const path = join(dir, 'node.yaml');
@@ -126,7 +132,9 @@ describe('faults', () => {
   });
 
   it('suggest the closest choice', () => {
-    expect(errorOf(() => node(`${NODE}policy:\n  mode: quorom\n`)).message).toContain('must be one of quorum, async; did you mean `quorum`?');
+    expect(errorOf(() => node(`${NODE}policy:\n  mode: quorom\n`)).message).toContain(
+      'must be one of quorum, async; did you mean `quorum`?',
+    );
   });
 
   it('of YAML itself are shown with their line', () => {
@@ -136,7 +144,8 @@ describe('faults', () => {
 
   it('of an empty file name everything that is required', () => {
     const { message } = errorOf(() => node(''));
-    for (const key of ['cluster', 'name', 'etcd', 'postgres', 'stateDir', 'secrets.peerTokenFile']) expect(message).toContain(`${key} is missing`);
+    for (const key of ['cluster', 'name', 'etcd', 'postgres', 'stateDir', 'secrets.peerTokenFile'])
+      expect(message).toContain(`${key} is missing`);
   });
 
   it('of a file that is no mapping are told as such', () => {
@@ -153,15 +162,31 @@ describe('rules between keys', () => {
   it.each([
     ['stateDir inside the data directory', NODE.replace('stateDir: state', 'stateDir: data/state'), 'stateDir is inside postgres.dataDir'],
     ['one port for two servers', `${NODE}api: { port: 5432 }\n`, 'api.port and postgres.port are both 5432'],
-    ['an address for others while listening on loopback', NODE.replace('advertiseHost: 127.0.0.1', 'advertiseHost: 10.0.0.1'), 'others are told to reach 10.0.0.1'],
+    [
+      'an address for others while listening on loopback',
+      NODE.replace('advertiseHost: 127.0.0.1', 'advertiseHost: 10.0.0.1'),
+      'others are told to reach 10.0.0.1',
+    ],
     ['a socket directory too long for sockets', `${NODE}runDir: /${'x'.repeat(90)}\n`, 'longer than 80 bytes'],
     ['a user without a password', NODE.replace('etcd:', 'etcd:\n  username: root'), 'etcd.username needs etcd.passwordFile'],
     ['certificates over plain http', NODE.replace('etcd:', 'etcd:\n  caFile: superuser'), 'etcd.endpoints are plain http'],
-    ['a certificate without its key', NODE.replace('http:', 'https:').replace('etcd:', 'etcd:\n  certFile: superuser'), 'etcd.certFile needs etcd.keyFile'],
-    ['a certificate that is not there', NODE.replace('http:', 'https:').replace('etcd:', 'etcd:\n  caFile: nowhere'), 'nowhere cannot be read'],
+    [
+      'a certificate without its key',
+      NODE.replace('http:', 'https:').replace('etcd:', 'etcd:\n  certFile: superuser'),
+      'etcd.certFile needs etcd.keyFile',
+    ],
+    [
+      'a certificate that is not there',
+      NODE.replace('http:', 'https:').replace('etcd:', 'etcd:\n  caFile: nowhere'),
+      'nowhere cannot be read',
+    ],
     ['a mix of http and https', NODE.replace('[http://127.0.0.1:2379]', '[http://a:1, https://b:1]'), 'mixes http and https'],
     ['an owned setting', NODE.replace('  dataDir: data', '  dataDir: data\n  parameters: { FSYNC: off }'), 'fsync belongs to pgbaton'],
-    ['a trusting hba line', NODE.replace('  dataDir: data', '  dataDir: data\n  hba: [host all all all trust]'), 'method `trust` is refused'],
+    [
+      'a trusting hba line',
+      NODE.replace('  dataDir: data', '  dataDir: data\n  hba: [host all all all trust]'),
+      'method `trust` is refused',
+    ],
     ['a WAL segment of odd size', NODE.replace('  dataDir: data', '  dataDir: data\n  walSegmentSizeMb: 48'), 'must be a power of two'],
   ])('refuse %s', (_, text, message) => {
     expect(errorOf(() => node(text)).message).toContain(message);
@@ -189,7 +214,9 @@ describe('timing relations', () => {
   });
 
   it('name the variable when a variable broke them', () => {
-    expect(errorOf(() => node(NODE, { PGBATON_POLICY_HEARTBEAT_MS: '700' })).message).toContain('environment PGBATON_POLICY_HEARTBEAT_MS: 4 × heartbeatMs');
+    expect(errorOf(() => node(NODE, { PGBATON_POLICY_HEARTBEAT_MS: '700' })).message).toContain(
+      'environment PGBATON_POLICY_HEARTBEAT_MS: 4 × heartbeatMs',
+    );
   });
 
   it('are checked beside other faults, but not on values that cannot be read', () => {
@@ -223,11 +250,15 @@ describe('the environment', () => {
   });
 
   it('is named when its value is wrong', () => {
-    expect(errorOf(() => node(NODE, { PGBATON_POSTGRES_PORT: 'many' })).message).toContain('environment PGBATON_POSTGRES_PORT: postgres.port must be a number, not text');
+    expect(errorOf(() => node(NODE, { PGBATON_POSTGRES_PORT: 'many' })).message).toContain(
+      'environment PGBATON_POSTGRES_PORT: postgres.port must be a number, not text',
+    );
   });
 
   it('refuses variables that are one slip away from a known one, and leaves strangers alone', () => {
-    expect(errorOf(() => node(NODE, { PGBATON_POSTGRES_PROT: '1' })).message).toContain('environment PGBATON_POSTGRES_PROT: there is no such setting; did you mean `PGBATON_POSTGRES_PORT`?');
+    expect(errorOf(() => node(NODE, { PGBATON_POSTGRES_PROT: '1' })).message).toContain(
+      'environment PGBATON_POSTGRES_PROT: there is no such setting; did you mean `PGBATON_POSTGRES_PORT`?',
+    );
     expect(node(NODE, { PGBATON_SERVICE_HOST: '10.0.0.1', PGBATON_PORT_8008_TCP: 'x', PGBATON_RW_PORT: '1' }).name).toBe('pg1');
   });
 
@@ -312,7 +343,10 @@ describe('a proxy file', () => {
     mkdirSync(join(dir, 'secrets'));
     writeFileSync(join(dir, 'secrets/etcd'), 'pw\n', { mode: 0o600 });
     const text = PROXY.replace('etcd:', 'etcd:\n  username: root\n  passwordFile: secrets/etcd');
-    expect(loadProxyConfig(file(text), { PGBATON_POSTGRES_PORT: '1', PGBATON_SECRET_PEER_TOKEN: 'x' }).etcd).toMatchObject({ username: 'root', password: 'pw' });
+    expect(loadProxyConfig(file(text), { PGBATON_POSTGRES_PORT: '1', PGBATON_SECRET_PEER_TOKEN: 'x' }).etcd).toMatchObject({
+      username: 'root',
+      password: 'pw',
+    });
   });
 
   it('with one port for two purposes is refused', () => {

@@ -12,7 +12,7 @@ it.each([
   ['wal_level', 'minimal', 'one of replica, logical'],
   ['work_mem', "1MB'\nfsync = off", 'one line'],
   ['bad name', 'x', 'not a PostgreSQL setting'],
-  ["x = 1\ninclude", 'x', 'not a PostgreSQL setting'],
+  ['x = 1\ninclude', 'x', 'not a PostgreSQL setting'],
 ])('refuses %s = %j', (name, value, why) => {
   expect(parameterFault(name, value)).toContain(why);
 });

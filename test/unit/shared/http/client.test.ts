@@ -29,7 +29,11 @@ describe('an answer', () => {
     const { url } = await serve((request, response) => {
       let body = '';
       request.on('data', (chunk) => (body += String(chunk)));
-      request.on('end', () => response.writeHead(409).end(JSON.stringify({ method: request.method, auth: request.headers.authorization, body: JSON.parse(body) as unknown })));
+      request.on('end', () =>
+        response
+          .writeHead(409)
+          .end(JSON.stringify({ method: request.method, auth: request.headers.authorization, body: JSON.parse(body) as unknown })),
+      );
     });
     await expect(httpJson({ url, method: 'POST', body: { a: 1 }, token: 't', timeoutMs: 2_000 })).resolves.toEqual({
       kind: 'ok',
@@ -56,7 +60,10 @@ describe('a failure is a value', () => {
   it('for a refused connection and an impossible URL', async () => {
     const { server, url } = await serve(() => undefined);
     await new Promise((resolve) => server.close(resolve));
-    await expect(httpJson({ url, timeoutMs: 2_000 })).resolves.toMatchObject({ kind: 'failed', why: expect.stringContaining('ECONNREFUSED') });
+    await expect(httpJson({ url, timeoutMs: 2_000 })).resolves.toMatchObject({
+      kind: 'failed',
+      why: expect.stringContaining('ECONNREFUSED'),
+    });
     await expect(httpJson({ url: 'nonsense', timeoutMs: 2_000 })).resolves.toMatchObject({ kind: 'failed', why: 'Invalid URL' });
   });
 
@@ -94,7 +101,8 @@ describe('a kept connection', () => {
   it('is used again', async () => {
     const { sockets, url } = await serve((_, response) => response.end('{}'));
     const agent = createKeepAliveAgent();
-    for (let round = 0; round < 5; round += 1) await expect(httpJson({ url, agent, timeoutMs: 2_000 })).resolves.toMatchObject({ kind: 'ok' });
+    for (let round = 0; round < 5; round += 1)
+      await expect(httpJson({ url, agent, timeoutMs: 2_000 })).resolves.toMatchObject({ kind: 'ok' });
     agent.destroy();
     expect(sockets.size).toBe(1);
   });

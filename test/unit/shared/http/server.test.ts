@@ -15,7 +15,10 @@ afterEach(async () => {
   await Promise.all(opened.splice(0).map(async (server) => server.close()));
 });
 
-async function serve(routes: (server: HttpServer) => void, options: Partial<HttpServerOptions> = {}): Promise<{ readonly url: string; readonly port: number; readonly server: HttpServer }> {
+async function serve(
+  routes: (server: HttpServer) => void,
+  options: Partial<HttpServerOptions> = {},
+): Promise<{ readonly url: string; readonly port: number; readonly server: HttpServer }> {
   const server = createHttpServer({ host: '127.0.0.1', port: 0, ...options });
   opened.push(server);
   routes(server);
@@ -23,7 +26,11 @@ async function serve(routes: (server: HttpServer) => void, options: Partial<Http
   return { url: `http://127.0.0.1:${String(port)}`, port, server };
 }
 
-async function raw(url: string, method: string, headers: Record<string, string> = {}): Promise<{ readonly status: number; readonly body: string; readonly allow: string | undefined }> {
+async function raw(
+  url: string,
+  method: string,
+  headers: Record<string, string> = {},
+): Promise<{ readonly status: number; readonly body: string; readonly allow: string | undefined }> {
   return new Promise((resolve, reject) => {
     const outgoing = request(url, { method, headers, agent: false }, (response) => {
       let body = '';
@@ -83,7 +90,11 @@ describe('errors', () => {
 
   it('tell a handler that takes too long from one that failed', async () => {
     const { url } = await serve(({ app }) => void app.get('/slow', async () => new Promise(() => undefined)), { requestTimeoutMs: 50 });
-    await expect(httpJson({ url: `${url}/slow`, timeoutMs: 5_000 })).resolves.toMatchObject({ kind: 'ok', status: 504, body: { code: 'PGB-1406' } });
+    await expect(httpJson({ url: `${url}/slow`, timeoutMs: 5_000 })).resolves.toMatchObject({
+      kind: 'ok',
+      status: 504,
+      body: { code: 'PGB-1406' },
+    });
   });
 });
 
@@ -95,15 +106,22 @@ describe('health routes', () => {
       healthy = expected === 200;
       await expect(raw(`${url}/primary`, 'GET')).resolves.toMatchObject({ status: expected, body: JSON.stringify({ healthy }) });
       await expect(raw(`${url}/primary`, 'HEAD')).resolves.toMatchObject({ status: expected, body: '' });
-      await expect(raw(`${url}/primary?lag=1`, 'OPTIONS')).resolves.toMatchObject({ status: expected, body: '', allow: 'GET, HEAD, OPTIONS' });
+      await expect(raw(`${url}/primary?lag=1`, 'OPTIONS')).resolves.toMatchObject({
+        status: expected,
+        body: '',
+        allow: 'GET, HEAD, OPTIONS',
+      });
     }
   });
 });
 
 describe('requireToken', () => {
   it('lets only the right bearer token through', async () => {
-    const { url } = await serve(({ app }) => void app.post('/order', { onRequest: requireToken('right-token') }, async () => ({ done: true })));
-    const order = async (token?: string): Promise<unknown> => httpJson({ url: `${url}/order`, method: 'POST', body: {}, timeoutMs: 2_000, ...(token === undefined ? {} : { token }) });
+    const { url } = await serve(
+      ({ app }) => void app.post('/order', { onRequest: requireToken('right-token') }, async () => ({ done: true })),
+    );
+    const order = async (token?: string): Promise<unknown> =>
+      httpJson({ url: `${url}/order`, method: 'POST', body: {}, timeoutMs: 2_000, ...(token === undefined ? {} : { token }) });
     await expect(order('right-token')).resolves.toMatchObject({ status: 200, body: { done: true } });
     await expect(order('wrong-token')).resolves.toMatchObject({ status: 401, body: { code: 'PGB-1601' } });
     await expect(order('right-token-and-more')).resolves.toMatchObject({ status: 401 });

@@ -5,10 +5,18 @@ import { createLogger } from '../../../../shared/logging/logger.ts';
 import type { Logger } from '../../../../shared/logging/logger.ts';
 import { redactFields, redactText } from '../../../../shared/logging/redact.ts';
 
-function capture(level: 'info' | 'warn' = 'info'): { readonly log: Logger; readonly text: () => string; readonly lines: () => Record<string, unknown>[] } {
+function capture(level: 'info' | 'warn' = 'info'): {
+  readonly log: Logger;
+  readonly text: () => string;
+  readonly lines: () => Record<string, unknown>[];
+} {
   let text = '';
   const log = createLogger({ level, name: 'agent', base: { node: 'pg1' }, destination: { write: (line) => void (text += line) } });
-  const lines = (): Record<string, unknown>[] => text.split('\n').filter((line) => line !== '').map((line) => JSON.parse(line) as Record<string, unknown>);
+  const lines = (): Record<string, unknown>[] =>
+    text
+      .split('\n')
+      .filter((line) => line !== '')
+      .map((line) => JSON.parse(line) as Record<string, unknown>);
   return { log, text: () => text, lines };
 }
 
@@ -17,13 +25,26 @@ describe('the logger', () => {
     const { lines, log } = capture();
     log.info({ epoch: 7n }, 'elected');
     log.debug('not shown');
-    expect(lines()).toEqual([{ level: 'info', time: expect.stringMatching(/^\d{4}-.*Z$/), name: 'agent', pid: process.pid, node: 'pg1', epoch: '7', msg: 'elected' }]);
+    expect(lines()).toEqual([
+      {
+        level: 'info',
+        time: expect.stringMatching(/^\d{4}-.*Z$/),
+        name: 'agent',
+        pid: process.pid,
+        node: 'pg1',
+        epoch: '7',
+        msg: 'elected',
+      },
+    ]);
   });
 
   it('never writes a secret: by key at any depth, in text, in messages and in child loggers', () => {
     const { log, text } = capture();
     log.info({ secrets: { superuserPassword: 'hunter2' }, peerToken: 'hunter2', a: { b: [{ password: 'hunter2' }] } }, 'x');
-    log.info({ conninfo: "host=a password='hunter2 x' user=b", url: 'postgres://u:hunter2@h/db', header: 'Bearer hunter2' }, 'password=hunter2');
+    log.info(
+      { conninfo: "host=a password='hunter2 x' user=b", url: 'postgres://u:hunter2@h/db', header: 'Bearer hunter2' },
+      'password=hunter2',
+    );
     log.child({ token: 'hunter2' }).warn('child');
     log.error(Object.assign(new Error('cannot connect with password=hunter2'), { config: { password: 'hunter2' } }), 'failed');
     expect(text().split('\n')).toHaveLength(5);
@@ -40,7 +61,13 @@ describe('the logger', () => {
     log.error({ err: appError('PGB-1201', 'all three', { cause: new Error('ECONNREFUSED') }) }, 'etcd');
     expect(lines()[0]).toMatchObject({
       msg: 'etcd',
-      err: { type: 'AppError', code: 'PGB-1201', message: 'etcd cannot be reached: all three', stack: expect.stringContaining('at '), cause: { message: 'ECONNREFUSED' } },
+      err: {
+        type: 'AppError',
+        code: 'PGB-1201',
+        message: 'etcd cannot be reached: all three',
+        stack: expect.stringContaining('at '),
+        cause: { message: 'ECONNREFUSED' },
+      },
     });
   });
 
@@ -58,7 +85,11 @@ describe('the logger', () => {
 });
 
 describe('EdgeLog', () => {
-  function edges(conditionsMax = 10): { readonly edge: EdgeLog; readonly lines: () => Record<string, unknown>[]; readonly pass: (ms: number) => void } {
+  function edges(conditionsMax = 10): {
+    readonly edge: EdgeLog;
+    readonly lines: () => Record<string, unknown>[];
+    readonly pass: (ms: number) => void;
+  } {
     const { lines, log } = capture();
     let nowMs = 0;
     return { edge: new EdgeLog({ log, now: () => nowMs, conditionsMax }), lines, pass: (ms) => void (nowMs += ms) };
