@@ -114,6 +114,9 @@ async function follow(context: JobContext, record: LeaderRecord, signal: AbortSi
 /** P4.2: persist in parallel with the cut; answer only when both are done. */
 async function keepPromise(context: JobContext, job: Extract<Job, { kind: 'promise' }>, signal: AbortSignal): Promise<Outcome> {
   const { situation, file, postgres } = context;
+  const { view } = context.store.facts();
+  // Between the judgement and now the record may have become ours at this very epoch; then there is nothing left to promise.
+  if (view.kind !== 'present' || view.record.epoch >= job.ballot) return failed('PGB-1405', 'the record has reached that epoch');
   situation.following = null;
   await context.look();
   const { state } = situation.server;

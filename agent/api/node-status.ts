@@ -1,0 +1,96 @@
+/** Tells what this node is and why, in the shape everybody reads (shared/domain/cluster-status.ts). Reads only. */
+import type { NodeStatus, PostgresStatus } from '../../shared/domain/cluster-status.ts';
+import { historyToJson } from '../../shared/domain/cluster-status.ts';
+import { bytesBetween, formatLsn, lsn } from '../../shared/domain/lsn.ts';
+import { nameOf } from '../../shared/domain/node-id.ts';
+import type { NodeConfig } from '../../shared/config/node-config.ts';
+import type { Facts, PeerStatus } from '../core/facts.ts';
+import { ownExtent } from '../core/extent.ts';
+import type { Decision } from '../core/decision.ts';
+import type { FailoverClock } from '../loop/failover-clock.ts';
+
+export function peerStatusOf(facts: Facts): Omit<PeerStatus, 'heardAtMs'> {
+  const { self, file, store } = facts;
+  return {
+    name: self.name,
+    member: self.member,
+    epoch: store.view.kind === 'present' ? store.view.record.epoch : null,
+    promised: file.promised,
+    hasHistory: file.accepted !== null,
+    priority: self.priority,
+    extent: ownExtent(facts.server.state),
+    servingAsPrimary: leads(facts) && facts.open,
+  };
+}
+
+/** Holds a serving record whose lease has not run out by this node's own clock. */
+function leads(facts: Facts): boolean {
+  const { view, renewedAtMs } = facts.store;
+  if (view.kind !== 'present' || view.record.holder !== facts.self.member || view.record.state.kind !== 'serving') return false;
+  return renewedAtMs !== null && facts.nowMs < renewedAtMs + view.record.ttlMs - facts.self.policy.marginMs;
+}
+
+export function nodeStatusOf(parts: { readonly facts: Facts; readonly decision: Decision; readonly config: NodeConfig; readonly clock: FailoverClock }): NodeStatus {
+  const { facts, decision, config, clock } = parts;
+  const { state } = facts.server;
+  const { view } = facts.store;
+  const running = state.kind === 'running' ? state.facts : null;
+  const extent = ownExtent(state);
+  const guard = facts.guard;
+  return {
+    name: facts.self.name,
+    member: facts.file.accepted === null && facts.file.dir === 'absent' ? null : facts.self.member,
+    cluster: config.cluster,
+    state: decision.state,
+    reason: decision.reason,
+    leadership: view.kind === 'present' && view.record.holder === facts.self.member ? 'leader' : 'follower',
+    postgres: postgresStatus(facts),
+    serverVersion: running === null ? null : `${String(Math.floor(running.versionNum / 10_000))}.${String(running.versionNum % 10_000)}`,
+    pgHost: config.postgres.advertiseHost,
+    pgPort: config.postgres.port,
+    agentUrl: config.api.advertiseUrl,
+    epoch: view.kind === 'present' ? view.record.epoch.toString() : null,
+    promised: facts.file.promised.toString(),
+    history: extent === null ? null : historyToJson(extent.history, (value) => formatLsn(lsn(value))),
+    receivedLsn: extent === null ? null : formatLsn(extent.lsn),
+    replayedLsn: running === null ? null : formatNullable(running.inRecovery ? running.replayedLsn : running.flushedLsn),
+    lagBytes: lagBytes(facts),
+    pids: { agent: process.pid, guard: guard?.guardPid ?? null, postmaster: guard?.postmaster.kind === 'running' ? guard.postmaster.pid : null },
+    dataDir: config.postgres.dataDir,
+    alarms: decision.alarm === null ? [] : [decision.alarm],
+    lastFailover: clock.last(),
+    healthy: leads(facts) ? facts.open : running?.inRecovery === true && running.receiver === 'streaming',
+  };
+}
+
+function formatNullable(value: bigint | null): string | null {
+  return value === null ? null : formatLsn(lsn(value));
+}
+
+function postgresStatus(facts: Facts): PostgresStatus {
+  const { state } = facts.server;
+  switch (state.kind) {
+    case 'absent':
+      return { kind: 'absent' };
+    case 'stopped':
+      return { kind: 'stopped' };
+    case 'starting':
+      return { kind: 'starting' };
+    case 'silent':
+      return { kind: 'unknown', why: state.why };
+    case 'running':
+      return state.facts.inRecovery ? { kind: 'standby', streaming: state.facts.receiver === 'streaming' } : { kind: 'primary', open: facts.open && leads(facts) };
+  }
+}
+
+/** Bytes that the leader, when last heard, had written and this standby has not replayed. */
+function lagBytes(facts: Facts): number | null {
+  const { state } = facts.server;
+  const { view } = facts.store;
+  if (state.kind !== 'running' || view.kind !== 'present') return null;
+  if (!state.facts.inRecovery) return 0;
+  const leader = facts.peers.get(nameOf(view.record.holder));
+  if (leader?.extent === undefined || leader.extent === null || state.facts.replayedLsn === null) return null;
+  if (leader.extent.history.timeline !== state.facts.history.timeline) return null;
+  return bytesBetween(state.facts.replayedLsn, leader.extent.lsn);
+}

@@ -1,0 +1,189 @@
+/**
+ * What operators and programs ask of an agent: the state of the node and of the cluster, and the planned or forced moves. Any agent answers
+ * for the whole cluster. Reading needs no token; changing anything does.
+ */
+import { randomUUID } from 'node:crypto';
+import type { FastifyInstance } from 'fastify';
+import { z } from 'zod';
+import type { NodeConfig } from '../../shared/config/node-config.ts';
+import type { ClusterStatus, NodeStatus } from '../../shared/domain/cluster-status.ts';
+import { formatLsn } from '../../shared/domain/lsn.ts';
+import { isOpen, type LeaderRecord, type OperationRecord } from '../../shared/domain/leader-record.ts';
+import { nameOf, type MemberId } from '../../shared/domain/node-id.ts';
+import type { Dcs } from '../../shared/dcs/dcs.ts';
+import type { Keys } from '../../shared/dcs/keys.ts';
+import { encodeOperation } from '../../shared/dcs/records.ts';
+import { appError } from '../../shared/errors.ts';
+import { httpJson } from '../../shared/http/client.ts';
+import { addHealthRoute, requireToken } from '../../shared/http/server.ts';
+import { monotonicMs, wallClockIso } from '../../shared/runtime/clock.ts';
+import type { Facts } from '../core/facts.ts';
+import type { AgentLoop } from '../loop/agent-loop.ts';
+import type { FailoverClock } from '../loop/failover-clock.ts';
+import type { Situation } from '../loop/situation.ts';
+import type { StoreTracker } from '../store/store-tracker.ts';
+import { HEALTH_PATHS, isHealthy, parseLag } from './health.ts';
+import { nodeStatusOf } from './node-status.ts';
+import { parse } from './peer-routes.ts';
+
+export type OperatorRoutesParts = {
+  readonly config: NodeConfig;
+  readonly loop: AgentLoop;
+  readonly situation: Situation;
+  readonly store: StoreTracker;
+  readonly dcs: Dcs;
+  readonly keys: Keys;
+  readonly clock: FailoverClock;
+};
+
+const switchoverBody = z.object({ to: z.string().nullable().default(null) });
+const failoverBody = z.object({ to: z.string(), force: z.boolean().default(false), declareLost: z.array(z.string()).default([]) });
+const PEER_TIMEOUT_MS = 700;
+
+export function addOperatorRoutes(app: FastifyInstance, parts: OperatorRoutesParts): void {
+  const onRequest = requireToken(parts.config.secrets.peerToken);
+  const status = (): NodeStatus => nodeStatusOf({ facts: parts.situation.facts(), decision: parts.loop.decision(), config: parts.config, clock: parts.clock });
+  for (const path of HEALTH_PATHS) {
+    addHealthRoute(app, path, (request) => {
+      const query = z.object({ lag: z.string().optional() }).safeParse(request.query);
+      const lag = parseLag(query.success ? query.data.lag : undefined);
+      if (lag === undefined) throw appError('PGB-1602', 'lag must be a number of bytes, or carry kB, MB or GB');
+      const body = status();
+      return { healthy: isHealthy(body, { path, lagBytesMax: lag }), body };
+    });
+  }
+  app.get('/status', async () => status());
+  app.get('/cluster', async () => clusterStatus(parts, status()));
+  app.get('/history', async () => ({
+    entries: parts.store
+      .facts()
+      .history.toSorted((a, b) => (a.epoch < b.epoch ? -1 : 1))
+      .map((entry) => ({ ...entry, epoch: entry.epoch.toString(), floor: { timeline: entry.floor.timeline, lsn: formatLsn(entry.floor.lsn) } })),
+  }));
+  app.get('/operation/:id', async (request) => {
+    const { id } = parse(z.object({ id: z.string() }), request.params);
+    const operation = parts.store.facts().operation;
+    if (operation?.id !== id) throw appError('PGB-1603', `operation ${id}`);
+    return { ...operation, epoch: operation.epoch.toString() };
+  });
+  app.post('/switchover', { onRequest }, async (request, reply) => reply.code(202).send(await requestSwitchover(parts, parse(switchoverBody, request.body).to)));
+  app.post('/failover', { onRequest }, async (request, reply) => reply.code(202).send(requestFailover(parts, parse(failoverBody, request.body))));
+}
+
+async function clusterStatus(parts: OperatorRoutesParts, own: NodeStatus): Promise<ClusterStatus> {
+  const { store, config, dcs, keys } = parts;
+  const facts = store.facts();
+  const others = [...facts.nodes.values()].filter((node) => nameOf(node.member) !== config.name);
+  const [nodes, proxies] = await Promise.all([
+    Promise.all(
+      others.map(async (node): Promise<ClusterStatus['nodes'][number]> => {
+        const reply = await httpJson({ url: `${node.agentUrl}/status`, method: 'GET', timeoutMs: PEER_TIMEOUT_MS });
+        if (reply.kind === 'ok' && reply.status === 200 && isNodeStatus(reply.body)) return reply.body;
+        return { name: nameOf(node.member), agentUrl: node.agentUrl, unreachable: reply.kind === 'failed' ? reply.why : `answered ${String(reply.status)}` };
+      }),
+    ),
+    dcs.read([keys.proxies], { budgetMs: PEER_TIMEOUT_MS, signal: AbortSignal.timeout(PEER_TIMEOUT_MS) }),
+  ]);
+  const { operation, view } = facts;
+  return {
+    cluster: config.cluster,
+    leader: view.kind === 'present' ? leaderStatus(view.record) : null,
+    nodes: [own, ...nodes].toSorted((a, b) => (a.name < b.name ? -1 : 1)),
+    operation: operation === null ? null : { id: operation.id, kind: operation.kind, from: nameOf(operation.from), to: nameOf(operation.to), stage: operation.stage, stagesMs: { ...operation.stagesMs }, why: operation.why },
+    proxies: proxies.kind === 'read' ? proxies.records.flatMap((record) => proxyOf(record.value)) : [],
+  };
+}
+
+function isNodeStatus(body: unknown): body is NodeStatus {
+  return typeof body === 'object' && body !== null && 'name' in body && 'postgres' in body && 'leadership' in body;
+}
+
+function leaderStatus(record: LeaderRecord): NonNullable<ClusterStatus['leader']> {
+  return {
+    name: nameOf(record.holder),
+    member: record.holder,
+    epoch: record.epoch.toString(),
+    state: record.state.kind,
+    mode: record.mode,
+    k: record.set.k,
+    members: record.set.members.map(nameOf),
+    timeline: record.timeline,
+  };
+}
+
+const proxySchema = z.object({ id: z.string(), rwPort: z.number(), roPort: z.number(), url: z.string() });
+
+function proxyOf(text: string): ClusterStatus['proxies'] {
+  try {
+    const parsed = proxySchema.safeParse(JSON.parse(text));
+    return parsed.success ? [parsed.data] : [];
+  } catch {
+    // Somebody else's key under our prefix is not a proxy; it is not worth an alarm either.
+    return [];
+  }
+}
+
+async function requestSwitchover(parts: OperatorRoutesParts, to: string | null): Promise<{ readonly id: string }> {
+  const { store, dcs, keys, config } = parts;
+  const facts = parts.situation.facts();
+  const { view, operation } = facts.store;
+  if (view.kind !== 'present' || view.record.state.kind !== 'serving') throw appError('PGB-1405', 'a switchover needs a serving leader');
+  const { record } = view;
+  // An operation of an epoch that is over has lost its leader; it is in nobody's way.
+  if (operation !== null && isOpen(operation) && operation.epoch === record.epoch) throw appError('PGB-1404', `${operation.kind} to ${nameOf(operation.to)} is at stage ${operation.stage}`);
+  const target = chooseTarget(facts, record, to);
+  const next: OperationRecord = {
+    id: randomUUID(),
+    kind: 'switchover',
+    from: record.holder,
+    to: target,
+    stage: 'requested',
+    stagesMs: { requested: 0 },
+    epoch: record.epoch,
+    why: null,
+    requestedAt: wallClockIso(),
+  };
+  const outcome = await dcs.change(
+    { key: keys.operation, expected: store.operationRevision(), value: encodeOperation(next), nonce: next.id },
+    { budgetMs: 3 * config.policy.etcdCallMs, signal: AbortSignal.timeout(4 * config.policy.etcdCallMs) },
+  );
+  if (outcome.kind === 'committed') return { id: next.id };
+  if (outcome.kind === 'unknown' || outcome.kind === 'refused') throw appError('PGB-1406', outcome.why);
+  throw appError('PGB-1404', 'another operation was requested at the same moment');
+}
+
+function chooseTarget(facts: Facts, record: LeaderRecord, to: string | null): MemberId {
+  if (to !== null) {
+    const node = [...facts.store.nodes.values()].find((one) => nameOf(one.member) === to);
+    if (node === undefined) throw appError('PGB-1408', to);
+    if (node.member === record.holder) throw appError('PGB-1401', `${to} is the leader already`);
+    if (record.mode === 'quorum' && !record.set.members.includes(node.member)) throw appError('PGB-1403', `${to} is not in the synchronous set: it is not caught up, or not streaming`);
+    return node.member;
+  }
+  const candidates = [...facts.peers.values(), ...(facts.self.member === record.holder ? [] : [{ member: facts.self.member, name: facts.self.name, priority: facts.self.priority, extent: null }])]
+    .filter((peer) => peer.priority > 0 && peer.member !== record.holder && (record.mode === 'async' || record.set.members.includes(peer.member)))
+    .toSorted((a, b) => b.priority - a.priority || (a.name < b.name ? -1 : 1));
+  const best = candidates[0];
+  if (best === undefined) throw appError('PGB-1403', 'no standby can take over: none is caught up and reachable');
+  return best.member;
+}
+
+function requestFailover(parts: OperatorRoutesParts, body: z.output<typeof failoverBody>): { readonly epoch: string } {
+  const { situation, config, loop } = parts;
+  if (body.to !== config.name) throw appError('PGB-1401', `ask the agent of ${body.to}: this is ${config.name}`);
+  const facts = situation.facts();
+  const { view } = facts.store;
+  if (view.kind !== 'present') throw appError('PGB-1405', 'the leader record has not been read');
+  if (view.record.holder === facts.self.member) throw appError('PGB-1401', `${config.name} is the leader already`);
+  if (config.priority === 0) throw appError('PGB-1403', `${config.name} is configured never to lead`);
+  const known = [...view.record.set.members, view.record.holder];
+  const declareLost = body.declareLost.map((name) => {
+    const member = known.find((one) => nameOf(one) === name);
+    if (member === undefined) throw appError('PGB-1408', `${name} is not in the record`);
+    return member;
+  });
+  if (!body.force && !view.record.set.members.includes(facts.self.member)) throw appError('PGB-1403', `${config.name} is not in the synchronous set: acknowledged writes may be missing here; --force accepts that`);
+  situation.takeover = { epoch: view.record.epoch, declareLost, force: body.force, askedAtMs: monotonicMs() };
+  loop.wake();
+  return { epoch: view.record.epoch.toString() };
+}

@@ -1,0 +1,45 @@
+/**
+ * The ear of an agent: messages from other agents (PROTOCOL P2). All of them need the peer token. `down` and `claimed` are hints that wake
+ * the loop; only `promise` is waited for, until it is kept.
+ */
+import type { FastifyInstance } from 'fastify';
+import type { z } from 'zod';
+import { appError } from '../../shared/errors.ts';
+import { requireToken } from '../../shared/http/server.ts';
+import { monotonicMs } from '../../shared/runtime/clock.ts';
+import type { AgentLoop } from '../loop/agent-loop.ts';
+import type { Situation } from '../loop/situation.ts';
+import { answerToWire, downSchema, promiseSchema, statusToWire } from '../peer/messages.ts';
+import type { StoreTracker } from '../store/store-tracker.ts';
+import { peerStatusOf } from './node-status.ts';
+
+export type PeerRoutesParts = { readonly loop: AgentLoop; readonly situation: Situation; readonly store: StoreTracker; readonly peerToken: string };
+
+export function addPeerRoutes(app: FastifyInstance, { loop, situation, store, peerToken }: PeerRoutesParts): void {
+  const onRequest = requireToken(peerToken);
+  app.post('/peer/status', { onRequest }, async (request) => {
+    const wantsFresh = typeof request.body === 'object' && request.body !== null && 'fresh' in request.body && request.body.fresh === true;
+    if (wantsFresh) await loop.look();
+    return statusToWire(peerStatusOf(situation.facts()));
+  });
+  app.post('/peer/down', { onRequest }, async (request, reply) => {
+    const { epoch, holder } = parse(downSchema, request.body);
+    situation.down = { epoch, holder, heardAtMs: monotonicMs() };
+    loop.wake();
+    return reply.code(202).send({});
+  });
+  app.post('/peer/claimed', { onRequest }, async (_request, reply) => {
+    store.readSoon();
+    return reply.code(202).send({});
+  });
+  app.post('/peer/promise', { onRequest }, async (request) => {
+    const answer = await loop.promise(parse(promiseSchema, request.body));
+    return answer.kind === 'promised' ? answerToWire(answer.answer) : answer;
+  });
+}
+
+export function parse<Schema extends z.ZodType>(schema: Schema, body: unknown): z.output<Schema> {
+  const parsed = schema.safeParse(body);
+  if (parsed.success) return parsed.data;
+  throw appError('PGB-1602', parsed.error.issues.map((issue) => `${issue.path.join('.')}: ${issue.message}`).join('; '));
+}
