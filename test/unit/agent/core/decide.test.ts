@@ -1,0 +1,211 @@
+// What a node decides in the situations that matter, each named as the claim it proves.
+import { describe, expect, test } from 'vitest';
+import type { Action } from '../../../../agent/core/actions.ts';
+import { decide } from '../../../../agent/core/decide.ts';
+import { EMPTY_MEMORY, type Memory } from '../../../../agent/core/memory.ts';
+import { epoch } from '../../../../shared/domain/epoch.ts';
+import { lsn } from '../../../../shared/domain/lsn.ts';
+import { memberSet, NOBODY } from '../../../../shared/domain/member-set.ts';
+import { rootHistory, timelineId } from '../../../../shared/domain/timeline.ts';
+import { answer, factsOf, historyOf, N1, N2, N3, NOW_MS, presentOf, primary, recordOf, standby } from '../../../support/facts-builder.ts';
+
+const down = { epoch: epoch(4n), holder: N1, heardAtMs: NOW_MS - 5 };
+const cut = standby(500n);
+const seen = { state: cut, seenAtMs: NOW_MS - 1 };
+
+function kinds(actions: readonly Action[]): readonly string[] {
+  return actions.map((action) => (action.kind === 'job' ? `job:${action.job.kind}` : action.kind));
+}
+
+function claimIn(actions: readonly Action[]): Extract<Action, { kind: 'change' }> | undefined {
+  return actions.find((action): action is Extract<Action, { kind: 'change' }> => action.kind === 'change');
+}
+
+describe('a standby of a healthy leader', () => {
+  test('does nothing but follow', () => {
+    const made = decide(factsOf(), EMPTY_MEMORY);
+    expect(made.state).toBe('following');
+    expect(made.actions).toEqual([]);
+  });
+
+  test('kills its PostgreSQL at once when it runs as a primary under somebody else’s epoch', () => {
+    expect(kinds(decide(factsOf({ server: { state: primary(500n), seenAtMs: NOW_MS } }), EMPTY_MEMORY).actions)).toEqual(['job:kill']);
+  });
+
+  test('does not follow an epoch below its promise', () => {
+    const facts = factsOf({ following: null, server: seen });
+    const made = decide({ ...facts, file: { ...facts.file, promised: epoch(9n) } }, EMPTY_MEMORY);
+    expect(kinds(made.actions)).toEqual([]);
+  });
+});
+
+describe('the leader’s agent said that its PostgreSQL is dead', () => {
+  test('every member promises at once and asks the others', () => {
+    const made = decide(factsOf({ down }), EMPTY_MEMORY);
+    expect(kinds(made.actions)).toEqual(['job:promise', 'ask-promises']);
+  });
+
+  test('no claim is made before a read quorum has promised', () => {
+    const made = decide(factsOf({ down, server: seen, promiseKept: epoch(5n) }), EMPTY_MEMORY);
+    expect(claimIn(made.actions)).toBeUndefined();
+  });
+
+  test('the most caught-up of the quorum claims the next epoch, with its own boundary as the floor and a new timeline', () => {
+    const made = decide(factsOf({ down, server: seen, promiseKept: epoch(5n), answers: [answer(N3, 400n)] }), EMPTY_MEMORY);
+    const claim = claimIn(made.actions);
+    expect(claim?.rule).toBe('T1');
+    expect(claim?.record).toMatchObject({ epoch: 5n, holder: N2, timeline: 2, floor: { timeline: 1, lsn: 500n }, set: memberSet([N3], 1), state: { kind: 'promoting' } });
+    expect(claim?.modRevision).toBe(50n);
+  });
+
+  test('the one that is behind leaves the claim to the better one', () => {
+    const made = decide(factsOf({ down, server: seen, promiseKept: epoch(5n), answers: [answer(N3, 900n)] }), EMPTY_MEMORY);
+    expect(claimIn(made.actions)).toBeUndefined();
+    expect(made.reason).toContain('n3');
+  });
+
+  test('of two equal ones the second waits its turn and then claims', () => {
+    const facts = factsOf({ down, server: seen, promiseKept: epoch(5n), answers: [answer(N2, 500n)] }, {}, N3);
+    const first = decide(facts, EMPTY_MEMORY);
+    expect(claimIn(first.actions)).toBeUndefined();
+    const later = decide({ ...facts, nowMs: NOW_MS + 80 }, first.memory);
+    expect(claimIn(later.actions)?.record.holder).toBe(N3);
+  });
+
+  test('nobody claims without the floor, however many promise', () => {
+    const record = recordOf({ floor: { timeline: timelineId(1), lsn: lsn(600n) } });
+    const facts = factsOf({ down, server: seen, promiseKept: epoch(5n), answers: [answer(N3, 550n)] }, { view: presentOf(record) });
+    expect(claimIn(decide(facts, EMPTY_MEMORY).actions)).toBeUndefined();
+    expect(claimIn(decide({ ...facts, nowMs: NOW_MS + 700 }, EMPTY_MEMORY).actions)).toBeUndefined();
+  });
+
+  test('an incarnation that is not in the record neither promises nor claims', () => {
+    const record = recordOf({ set: memberSet([N3], 1) });
+    expect(kinds(decide(factsOf({ down }, { view: presentOf(record) }), EMPTY_MEMORY).actions)).toEqual([]);
+  });
+
+  test('with nobody in the set only the holder itself can go on', () => {
+    const record = recordOf({ set: NOBODY });
+    expect(kinds(decide(factsOf({ down }, { view: presentOf(record) }), EMPTY_MEMORY).actions)).toEqual([]);
+  });
+});
+
+describe('silence', () => {
+  test('an unrenewed record is evidence only over an unbroken row of reads', () => {
+    const silent = presentOf(recordOf(), 5_100);
+    expect(kinds(decide(factsOf({}, { view: silent }), EMPTY_MEMORY).actions)).toContain('job:promise');
+    expect(kinds(decide(factsOf({}, { view: silent, unbrokenSinceMs: NOW_MS - 900 }), EMPTY_MEMORY).actions)).toEqual([]);
+    expect(kinds(decide(factsOf({}, { view: silent, lastReadAtMs: NOW_MS - 3_000 }), EMPTY_MEMORY).actions)).toEqual([]);
+  });
+});
+
+describe('the holder', () => {
+  const serving = { server: { state: primary(500n), seenAtMs: NOW_MS - 5 }, following: null, resting: null };
+
+  test('renews before anything else after an agent start (S4)', () => {
+    const made = decide(factsOf({ server: { state: { kind: 'stopped', systemId: '1', wasPrimary: true, cleanly: false, extent: null }, seenAtMs: NOW_MS } }, { renewedSinceStart: false, renewedAtMs: null }, N1), EMPTY_MEMORY);
+    expect(kinds(made.actions)).toEqual(['renew']);
+  });
+
+  test('tells every member the moment its PostgreSQL is gone, and does not renew while they may claim', () => {
+    const crashed = {
+      guard: { guardPid: 1, deadline: null, postmaster: { kind: 'exited' as const, pid: 2, code: null, signal: 'SIGKILL', atMs: NOW_MS - 2, verifiedDead: false, why: 'crashed' as const } },
+      server: { state: primary(500n), seenAtMs: NOW_MS - 90 },
+    };
+    const made = decide(factsOf(crashed, { renewedAtMs: NOW_MS - 4_000 }, N1), EMPTY_MEMORY);
+    expect(kinds(made.actions)).toEqual(['say-down', 'job:kill']);
+    const later = decide(factsOf({ ...crashed, nowMs: NOW_MS + 400, downAcknowledged: [N2, N3] }, { renewedAtMs: NOW_MS - 4_000 }, N1), made.memory);
+    expect(kinds(later.actions)).not.toContain('renew');
+  });
+
+  test('takes a dead member out of the set only after it has been away, and widens before it narrows', () => {
+    const away: Memory = {
+      ...EMPTY_MEMORY,
+      members: new Map([
+        [N2, { streamingSinceMs: NOW_MS - 9_000, lastStreamingAtMs: NOW_MS - 5, caughtUpSinceMs: NOW_MS - 9_000 }],
+        [N3, { streamingSinceMs: null, lastStreamingAtMs: NOW_MS - 1_500, caughtUpSinceMs: null }],
+      ]),
+    };
+    const withoutN3 = { ...serving, server: { state: primary(500n, { walSenders: [{ applicationName: N2, pid: 1, state: 'streaming', flushLsn: lsn(500n), replayLsn: lsn(500n), syncPriority: 1 }] }), seenAtMs: NOW_MS - 5 } };
+    const made = decide(factsOf(withoutN3, {}, N1), away);
+    expect(made.actions).toEqual([{ kind: 'job', job: { kind: 'put-in-force', set: memberSet([N2], 1), former: memberSet([N2, N3], 1) } }]);
+  });
+
+  test('does not degrade to nobody before degradeAfter, and records it before commits stop waiting', () => {
+    const gone = (ageMs: number): Memory => ({
+      ...EMPTY_MEMORY,
+      members: new Map([N2, N3].map((one) => [one, { streamingSinceMs: null, lastStreamingAtMs: NOW_MS - ageMs, caughtUpSinceMs: null }])),
+    });
+    const alone = { ...serving, server: { state: primary(500n, { walSenders: [] }), seenAtMs: NOW_MS - 5 } };
+    expect(claimIn(decide(factsOf(alone, {}, N1), gone(3_000)).actions)).toBeUndefined();
+    expect(claimIn(decide(factsOf(alone, {}, N1), gone(4_000)).actions)?.record.set).toEqual(NOBODY);
+  });
+
+  test('restarts in place only on the record’s timeline', () => {
+    const stopped = (timeline: number): Partial<Parameters<typeof factsOf>[0]> => ({
+      server: { state: { kind: 'stopped', systemId: '1', wasPrimary: true, cleanly: false, extent: { history: rootHistory(timelineId(timeline)), lsn: lsn(500n) } }, seenAtMs: NOW_MS },
+    });
+    expect(kinds(decide(factsOf(stopped(1), {}, N1), EMPTY_MEMORY).actions)).toContain('job:start-primary');
+    const wrong = decide(factsOf(stopped(3), {}, N1), EMPTY_MEMORY);
+    expect(wrong.alarm).toContain('timeline 3');
+    expect(kinds(wrong.actions)).not.toContain('job:start-primary');
+  });
+
+  test('kills a PostgreSQL that somebody promoted by hand to another timeline', () => {
+    const promoted = { ...serving, server: { state: primary(500n, { history: { timeline: timelineId(2), ancestors: [{ timeline: timelineId(1), end: lsn(450n) }] } }), seenAtMs: NOW_MS } };
+    expect(kinds(decide(factsOf(promoted, {}, N1), EMPTY_MEMORY).actions)).toEqual(['job:kill']);
+  });
+
+  test('serves only when the quorum has flushed the promotion record', () => {
+    const record = recordOf({ state: { kind: 'promoting' }, set: memberSet([N3], 1), holder: N2 });
+    const behind = { ...serving, open: false, inForce: { kind: 'proven' as const, set: memberSet([N3], 1), waiting: true, provenAtLsn: lsn(600n) } };
+    expect(claimIn(decide(factsOf(behind, { view: presentOf(record) }), EMPTY_MEMORY).actions)).toBeUndefined();
+    const caughtUp = { ...behind, server: { state: primary(600n), seenAtMs: NOW_MS } };
+    expect(claimIn(decide(factsOf(caughtUp, { view: presentOf(record) }), EMPTY_MEMORY).actions)?.rule).toBe('T6');
+  });
+});
+
+describe('a stopped node that sees a newer epoch', () => {
+  const newer = { view: presentOf(recordOf({ epoch: epoch(5n), holder: N3, timeline: timelineId(2) })), history: [historyOf(), historyOf({ epoch: epoch(5n), holder: N3, timeline: timelineId(2), floor: { timeline: timelineId(1), lsn: lsn(450n) } })] };
+  const at = (end: bigint): Partial<Parameters<typeof factsOf>[0]> => ({
+    following: null,
+    peers: new Map([['n3' as never, { name: 'n3' as never, member: N3, epoch: epoch(5n), promised: epoch(5n), hasHistory: true, priority: 50, extent: null, servingAsPrimary: true, heardAtMs: NOW_MS }]]),
+    server: { state: { kind: 'stopped', systemId: '1', wasPrimary: true, cleanly: false, extent: { history: rootHistory(timelineId(1)), lsn: lsn(end) } }, seenAtMs: NOW_MS },
+  });
+
+  test('starts as a plain standby when its WAL ends before the fork', () => {
+    expect(kinds(decide(factsOf(at(440n), newer, N1), EMPTY_MEMORY).actions)).toEqual(['job:start-standby']);
+  });
+
+  test('rewinds when its WAL goes beyond the fork', () => {
+    const inside = { ...newer, view: presentOf(recordOf({ epoch: epoch(5n), holder: N3, timeline: timelineId(2), set: memberSet([N1], 1) })) };
+    expect(kinds(decide(factsOf(at(451n), inside, N1), EMPTY_MEMORY).actions), 'not while it may still be asked for acknowledged WAL (I14)').toEqual([]);
+    const outside = { ...newer, view: presentOf(recordOf({ epoch: epoch(5n), holder: N3, timeline: timelineId(2), set: memberSet([N2], 1) })) };
+    expect(kinds(decide(factsOf(at(451n), outside, N1), EMPTY_MEMORY).actions)).toEqual(['job:rewind']);
+  });
+
+  test('clones when the rewind has failed', () => {
+    const outside = { ...newer, view: presentOf(recordOf({ epoch: epoch(5n), holder: N3, timeline: timelineId(2), set: NOBODY })) };
+    const facts = { ...at(451n), failures: new Map([['rewind' as const, { atMs: NOW_MS - 10, count: 1, why: 'x' }]]) };
+    expect(kinds(decide(factsOf(facts, outside, N1), EMPTY_MEMORY).actions)).toEqual(['job:clone']);
+  });
+
+  test('does not start at all before it knows the history of the newer epoch', () => {
+    const blind = { ...newer, history: [historyOf()] };
+    expect(kinds(decide(factsOf(at(440n), blind, N1), EMPTY_MEMORY).actions)).toEqual(['read-store']);
+  });
+});
+
+describe('a store that went back', () => {
+  test('is an alarm and stops everything when the record vanished', () => {
+    const made = decide(factsOf({}, { view: { kind: 'absent', readAtMs: NOW_MS } }), EMPTY_MEMORY);
+    expect(made.alarm).toContain('PGB-1203');
+    expect(made.actions).toEqual([]);
+  });
+
+  test('is an alarm when the record is older than what this node acted on', () => {
+    const made = decide(factsOf({}, { view: presentOf(recordOf({ epoch: epoch(3n) })) }), EMPTY_MEMORY);
+    expect(made.alarm).toContain('PGB-1203');
+    expect(made.actions).toEqual([]);
+  });
+});
