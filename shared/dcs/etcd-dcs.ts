@@ -24,8 +24,9 @@ import type { OnEtcdEvent } from './etcd-event.ts';
 import type { Answer, Attempt } from './etcd-outcome.ts';
 import { EtcdPool } from './etcd-pool.ts';
 import { race, type Judgement, type RaceEnd } from './etcd-race.ts';
-import { headerOf, keepAliveOnce, readRequest, recordsOf, swapReplyOf, swapRequest, type Swap } from './etcd-rpc.ts';
+import { headerOf, keepAliveOnce, readRequest, recordsOf, swapReplyOf, swapRequest } from './etcd-rpc.ts';
 import { EtcdWatch } from './etcd-watch.ts';
+import { carries, type Swap } from './swap.ts';
 import { SwapJudge, type SwapOutcome } from './swap-judge.ts';
 import { UnsettledChanges } from './unsettled-changes.ts';
 
@@ -69,8 +70,8 @@ class EtcdDcs implements Dcs {
     assert(change.nonce !== '' && change.value.includes(change.nonce), 'the value carries its nonce');
     const earlierMs = this.#unsettled.sentAtMs(change);
     const swap = { key: change.key, expected: change.expected, value: change.value, also: change.also ?? [] };
-    const isMine = (current: KeyValue | null): boolean => current !== null && current.value.includes(change.nonce);
-    const { outcome, firstSentAtMs, inDoubt } = await this.#swap(swap, new SwapJudge(isMine, earlierMs !== null), options);
+    const judge = new SwapJudge(carries(change.nonce), earlierMs !== null);
+    const { outcome, firstSentAtMs, inDoubt } = await this.#swap(swap, judge, options);
     const sentAtMs = earlierMs ?? firstSentAtMs ?? monotonicMs();
     if (outcome.kind === 'unknown' && inDoubt) this.#unsettled.remember(change, sentAtMs);
     else this.#unsettled.settle(change);

@@ -5,11 +5,8 @@
 import type { Etcd3, IKeyValue, IRequestOp, IResponseHeader, ITxnRequest, ITxnResponse } from 'etcd3';
 import { castGrpcError } from 'etcd3';
 import { assert } from '../assert.ts';
-import { ABSENT, type Expected, type Header, type KeyValue, type ModRevision, type Put } from './dcs.ts';
-
-export function modRevision(value: bigint): ModRevision {
-  return value as ModRevision;
-}
+import { ABSENT, type Header, type KeyValue, type Put } from './dcs.ts';
+import { modRevision, type Swap, type SwapReply } from './swap.ts';
 
 export function headerOf(header: IResponseHeader): Header {
   return { clusterId: header.cluster_id, revision: BigInt(header.revision), raftTerm: BigInt(header.raft_term) };
@@ -46,15 +43,6 @@ export function recordsOf(reply: ITxnResponse): readonly KeyValue[] {
   return [...records.values()];
 }
 
-export type Swap = {
-  readonly key: string;
-  readonly expected: Expected;
-  /** Null deletes the key. */
-  readonly value: string | null;
-  readonly lease?: string;
-  readonly also: readonly Put[];
-};
-
 export function swapRequest(swap: Swap): ITxnRequest {
   const key = Buffer.from(swap.key);
   const main: IRequestOp =
@@ -69,13 +57,6 @@ export function swapRequest(swap: Swap): ITxnRequest {
 function putOf(put: Put): IRequestOp {
   return { request_put: { key: Buffer.from(put.key), value: Buffer.from(put.value), ...(put.lease === undefined ? {} : { lease: put.lease }) } };
 }
-
-export type SwapReply = {
-  readonly succeeded: boolean;
-  readonly header: Header;
-  /** Not succeeded: what is there instead; null when the key is absent. */
-  readonly current: KeyValue | null;
-};
 
 export function swapReplyOf(reply: ITxnResponse): SwapReply {
   const header = headerOf(reply.header);

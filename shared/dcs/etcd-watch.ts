@@ -13,7 +13,8 @@ import { openClient } from './etcd-client.ts';
 import type { EtcdEndpoint } from './etcd-endpoint.ts';
 import { classify } from './etcd-outcome.ts';
 import type { EtcdPool } from './etcd-pool.ts';
-import { headerOf, keyValueOf, modRevision, rangeOf, readRequest, recordsOf } from './etcd-rpc.ts';
+import { headerOf, keyValueOf, rangeOf, readRequest, recordsOf } from './etcd-rpc.ts';
+import { modRevision } from './swap.ts';
 
 const BEAT_MS = 150;
 const SILENCE_MS = 500;

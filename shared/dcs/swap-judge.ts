@@ -9,7 +9,7 @@ import { unreachable } from '../assert.ts';
 import type { Header, KeyValue, ModRevision } from './dcs.ts';
 import type { Attempt } from './etcd-outcome.ts';
 import type { Judgement } from './etcd-race.ts';
-import { modRevision, type SwapReply } from './etcd-rpc.ts';
+import { modRevision, type SwapReply } from './swap.ts';
 
 export type SwapOutcome =
   | { readonly kind: 'committed'; readonly modRevision: ModRevision; readonly header: Header }
