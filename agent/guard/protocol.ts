@@ -26,9 +26,25 @@ export type GuardStatus = {
   readonly guardPid: number;
   readonly postmaster:
     | { readonly kind: 'none' }
-    | { readonly kind: 'running'; readonly pid: number; readonly purpose: GuardPurpose; readonly promoted: boolean; readonly startedAtMs: number }
-    /** `verifiedDead`: no process with cwd in the data directory, shared memory free, pid not even a zombie (postgres-facts: verify). */
-    | { readonly kind: 'exited'; readonly pid: number; readonly code: number | null; readonly signal: string | null; readonly atMs: number; readonly verifiedDead: boolean; readonly why: 'asked' | 'crashed' | 'fenced' };
+    | {
+        readonly kind: 'running';
+        readonly pid: number;
+        readonly purpose: GuardPurpose;
+        readonly promoted: boolean;
+        readonly startedAtMs: number;
+        /** Everything that is left hangs in the kernel with SIGKILL pending: it will never run again, but it is not gone (T8). */
+        readonly fenced: boolean;
+      }
+    /** `verifiedDead`: no process with cwd in the data directory, shared memory free, pid not even a zombie (process-tree.ts). */
+    | {
+        readonly kind: 'exited';
+        readonly pid: number;
+        readonly code: number | null;
+        readonly signal: string | null;
+        readonly atMs: number;
+        readonly verifiedDead: boolean;
+        readonly why: 'asked' | 'crashed' | 'fenced';
+      };
   readonly deadline: { readonly epoch: string; readonly untilMs: number } | null;
 };
 
@@ -38,3 +54,11 @@ export type GuardReply =
 
 /** Pushed to every connected agent the moment something changes (a postmaster exit, a fence). */
 export type GuardEvent = { readonly kind: 'event'; readonly status: GuardStatus };
+
+/** One line from the agent. Replies carry the id: a kill takes its time, and deadlines must pass it on the way. */
+export type GuardCall = { readonly id: number; readonly request: GuardRequest };
+/** One line from the guard. */
+export type GuardLine = { readonly kind: 'reply'; readonly id: number; readonly reply: GuardReply } | GuardEvent;
+
+/** Longer lines are nobody's; the connection is closed. */
+export const LINE_BYTES_MAX = 65_536;
