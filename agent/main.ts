@@ -17,7 +17,8 @@ import { createLogger, type Logger } from '../shared/logging/logger.ts';
 import { sleep } from '../shared/runtime/deadline.ts';
 import { addOperatorRoutes } from './api/operator-routes.ts';
 import { addPeerRoutes } from './api/peer-routes.ts';
-import { GuardClient } from './guard/guard-client.ts';
+import { connectGuard } from './guard/guard-client.ts';
+import { GUARD_IDLE_MS } from './guard/guard-launch.ts';
 import { AgentLoop } from './loop/agent-loop.ts';
 import { freshIncarnation } from './loop/directory-jobs.ts';
 import { FailoverClock } from './loop/failover-clock.ts';
@@ -30,6 +31,7 @@ import { createLocalPostgres } from './postgres/local-postgres.ts';
 import { StoreTracker } from './store/store-tracker.ts';
 
 const FIRST_CONTACT_MS = 2_000;
+const GUARD_READY_MS = 3_000;
 
 /** Resolves when stopped by the signal; rejects with an AppError when this agent must not run. */
 export async function runAgent(config: NodeConfig, signal: AbortSignal): Promise<void> {
@@ -42,7 +44,7 @@ export async function runAgent(config: NodeConfig, signal: AbortSignal): Promise
     ...(config.etcd.caFile === null ? {} : { tls: tlsOf(config) }),
   });
   const keys = keysOf(config.cluster);
-  const files = openNodeFileStore({ path: join(config.stateDir, 'node.pgbaton') });
+  const files = openNodeFileStore({ path: nodeFilePath(config) });
   const stopped = new AbortController();
   const all = AbortSignal.any([signal, stopped.signal]);
   try {
@@ -52,6 +54,10 @@ export async function runAgent(config: NodeConfig, signal: AbortSignal): Promise
   } finally {
     await Promise.all([dcs.close(), files.close()]);
   }
+}
+
+function nodeFilePath(config: NodeConfig): string {
+  return join(config.stateDir, 'node.pgbaton');
 }
 
 type Parts = {
@@ -65,7 +71,19 @@ type Parts = {
 };
 
 async function runParts({ config, log, dcs, keys, keeper, signal, stop }: Parts): Promise<void> {
-  const guard = new GuardClient({ config, log });
+  const guard = connectGuard({
+    socketPath: join(config.runDir, 'guard.sock'),
+    dataDir: config.postgres.dataDir,
+    nodeFilePath: nodeFilePath(config),
+    logDir: join(config.stateDir, 'log'),
+    osUser: config.postgres.osUser,
+    configFile: join(config.stateDir, 'postgres', 'postgresql.conf'),
+    program: null,
+    idleMs: GUARD_IDLE_MS,
+    log: (level, event, fields) => {
+      log[level](fields ?? {}, event);
+    },
+  });
   const postgres = createLocalPostgres({ config, guard, log });
   const clock = new FailoverClock();
   const peers = new PeerClient(config.secrets.peerToken);
@@ -99,7 +117,7 @@ async function runParts({ config, log, dcs, keys, keeper, signal, stop }: Parts)
   addOperatorRoutes(server.app, { config, loop, situation, store, dcs, keys, clock });
   await server.listen();
   try {
-    await guard.connect(signal);
+    await guard.ready(GUARD_READY_MS);
     log.info({ member: situation.member(), pgPort: config.postgres.port, api: config.api.advertiseUrl }, 'agent started');
     await Promise.all([store.run(), loop.run(), announce({ config, dcs, keys, keeper, store, situation, signal })]);
   } finally {

@@ -17,8 +17,9 @@ import type { PromiseAnswer } from '../core/facts.ts';
 import { EMPTY_MEMORY, type Memory } from '../core/memory.ts';
 import { whyNotPromise, type PromiseQuestion } from '../core/promise.ts';
 import type { Outcome } from '../postgres/port.ts';
-import { addressOf, failed, leaseUntilMs, type JobContext } from './job-context.ts';
+import { addressOf, failed, type JobContext } from './job-context.ts';
 import { runJob } from './jobs.ts';
+import { feedGuard, leaseUntilMs } from './lease.ts';
 import { showStage } from './switchover-job.ts';
 
 /** Jobs that turn the data directory inside out; looking at it meanwhile would see nonsense. */
@@ -155,7 +156,7 @@ export class AgentLoop {
   }
 
   async #propose(record: LeaderRecord, expected: bigint | null, rule: string, history: Parameters<JobContext['store']['propose']>[2]): Promise<void> {
-    const { store, guard, log, file, situation, clock } = this.#context;
+    const { store, guard, log, file, situation, clock, policy } = this.#context;
     const claiming = rule === 'T1' || rule === 'T2' || rule === 'T11';
     if (claiming) clock.end('choose');
     const outcome = await store.propose(record, expected, history).catch((error: unknown) => {
@@ -166,8 +167,8 @@ export class AgentLoop {
     if (rule !== 'renew') log.info({ rule, outcome: outcome.kind, epoch: record.epoch.toString(), state: record.state.kind, members: record.set.members, k: record.set.k, why: history?.why ?? null }, 'record');
     if (outcome.kind === 'committed') {
       const held = outcome.record.state.kind === 'serving' || outcome.record.state.kind === 'promoting';
-      const untilMs = held ? leaseUntilMs(this.#context, outcome.record) : null;
-      if (untilMs !== null && guard.status()?.deadline !== null) void guard.feed(outcome.record.epoch, untilMs);
+      const untilMs = held ? leaseUntilMs(store, outcome.record, policy.marginMs) : null;
+      if (untilMs !== null && guard.status()?.deadline !== null) void feedGuard(guard, outcome.record.epoch, untilMs);
       if (claiming) {
         clock.end('claim');
         clock.claimed(outcome.record.epoch.toString(), history?.why ?? '');

@@ -1,5 +1,5 @@
 /** What every job may use, and how a job ends. */
-import type { LeaderRecord, NodeRecord } from '../../shared/domain/leader-record.ts';
+import type { NodeRecord } from '../../shared/domain/leader-record.ts';
 import type { Epoch } from '../../shared/domain/epoch.ts';
 import { nameOf, type MemberId } from '../../shared/domain/node-id.ts';
 import type { Policy } from '../../shared/domain/policy.ts';
@@ -62,10 +62,4 @@ export function addressOf(context: JobContext, member: MemberId): NodeRecord | n
 export function followOf(context: JobContext, source: MemberId, epoch: Epoch): Follow | null {
   const node = addressOf(context, source);
   return node === null ? null : { epoch, host: node.pgHost, port: node.pgPort, slot: slotName(context.situation.member()) };
-}
-
-/** Until when the lease we last proved lets this node be primary. */
-export function leaseUntilMs(context: JobContext, record: LeaderRecord): number | null {
-  const { renewedAtMs } = context.store.facts();
-  return renewedAtMs === null ? null : renewedAtMs + record.ttlMs - context.policy.marginMs;
 }

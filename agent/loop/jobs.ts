@@ -10,7 +10,8 @@ import type { Job } from '../core/actions.ts';
 import { ownExtent } from '../core/extent.ts';
 import type { Outcome } from '../postgres/port.ts';
 import { clone, discard, initialize, adopt, rewind } from './directory-jobs.ts';
-import { DONE, failed, followOf, inOrder, leaseUntilMs, stillOurs, type JobContext } from './job-context.ts';
+import { DONE, failed, followOf, inOrder, stillOurs, type JobContext } from './job-context.ts';
+import { feedGuard, leaseUntilMs } from './lease.ts';
 import { putInForce, rest, settingFor } from './set-jobs.ts';
 import { stopForSwitchover } from './switchover-job.ts';
 
@@ -91,9 +92,9 @@ async function startPrimary(context: JobContext, record: LeaderRecord, signal: A
 
 /** Hands the guard the deadline of the last proven lease. */
 async function feed(context: JobContext, record: LeaderRecord): Promise<Outcome> {
-  const untilMs = leaseUntilMs(context, record);
+  const untilMs = leaseUntilMs(context.store, record, context.policy.marginMs);
   if (untilMs === null || untilMs <= monotonicMs()) return failed('PGB-1405', 'the lease is not proven');
-  return context.guard.feed(record.epoch, untilMs);
+  return feedGuard(context.guard, record.epoch, untilMs);
 }
 
 /** P4.4: persisted before the standby is told. */
