@@ -1,4 +1,5 @@
 /** Questions to a node's agent over HTTP, each with a deadline. Silence, refusal and nonsense are answers (null, false), never exceptions. */
+import { createKeepAliveAgent, httpJson } from '../shared/http/client.ts';
 import { monotonicMs } from '../shared/runtime/clock.ts';
 import { decodeNodeStatus } from './core/agent-answer.ts';
 import type { NodeFact } from './core/view.ts';
@@ -7,26 +8,24 @@ export type AgentClient = {
   readonly status: (agentUrl: string, budgetMs: number) => Promise<NodeFact | null>;
   /** Does this agent say that clients are let in to an authoritative primary? */
   readonly isOpenPrimary: (agentUrl: string, budgetMs: number) => Promise<boolean>;
+  readonly close: () => void;
 };
 
-export const httpAgentClient: AgentClient = {
-  status: async (agentUrl, budgetMs) => {
-    const askedAtMs = monotonicMs();
-    try {
-      const response = await fetch(new URL('/status', agentUrl), { signal: AbortSignal.timeout(budgetMs) });
-      return decodeNodeStatus(await response.json(), askedAtMs);
-    } catch {
-      // Refused, timed out, or not JSON: whatever it was, there is no answer.
-      return null;
-    }
-  },
-  isOpenPrimary: async (agentUrl, budgetMs) => {
-    try {
-      const response = await fetch(new URL('/primary', agentUrl), { method: 'HEAD', signal: AbortSignal.timeout(budgetMs) });
-      return response.status === 200;
-    } catch {
-      // As above: an agent that cannot be asked vouches for nothing.
-      return false;
-    }
-  },
-};
+export function createAgentClient(): AgentClient {
+  const agent = createKeepAliveAgent();
+  const get = (agentUrl: string, path: string, timeoutMs: number) => httpJson({ url: new URL(path, agentUrl).href, timeoutMs, agent });
+  return {
+    status: async (agentUrl, budgetMs) => {
+      const askedAtMs = monotonicMs();
+      const outcome = await get(agentUrl, '/status', budgetMs);
+      return outcome.kind === 'ok' ? decodeNodeStatus(outcome.body, askedAtMs) : null;
+    },
+    isOpenPrimary: async (agentUrl, budgetMs) => {
+      const outcome = await get(agentUrl, '/primary', budgetMs);
+      return outcome.kind === 'ok' && outcome.status === 200;
+    },
+    close: () => {
+      agent.destroy();
+    },
+  };
+}

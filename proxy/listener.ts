@@ -73,7 +73,7 @@ export class Listener {
     });
     this.#sessions.add(session);
     session.run().catch((error: unknown) => {
-      this.#deps.log.error({ error }, 'session.failed');
+      this.#deps.log.error({ err: error }, 'session.failed');
       socket.destroy();
       this.#sessions.delete(session);
     });

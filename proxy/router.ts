@@ -2,9 +2,9 @@
  * Between the view and the sessions: says where a new session goes, keeps count of who is where, and ends what a new view ends. It must never
  * let a cut wait for anything: every session of a deposed leader is told within the same turn in which the news arrived.
  */
-import type { Logger } from 'pino';
-import { monotonicMs } from '../shared/runtime/clock.ts';
 import type { MemberId } from '../shared/domain/node-id.ts';
+import type { Logger } from '../shared/logging/logger.ts';
+import { monotonicMs } from '../shared/runtime/clock.ts';
 import { decideCut } from './core/cut.ts';
 import { decideHold, type HoldDecision, type HoldLimits } from './core/hold.ts';
 import { isKnownClosed, routeReadOnly, routeReadWrite, type Bond, type ReadOnlyPolicy, type Route, type Target } from './core/route.ts';
@@ -137,11 +137,6 @@ export class Router {
     const records = [...nodes.values()].map(({ record }) => record);
     const leaderFirst = [...records.filter(({ member }) => member === leader?.holder), ...records.filter(({ member }) => member !== leader?.holder)];
     return leaderFirst.slice(0, MAX_CANCEL_ADDRESSES).map(({ pgHost, pgPort }) => ({ host: pgHost, port: pgPort }));
-  }
-
-  /** Ends every session that is there; `why` goes to the log. */
-  deposeAll(why: string): void {
-    for (const session of [...this.#bonds.keys()]) session.depose(why);
   }
 
   #apply(view: View): void {

@@ -3,8 +3,9 @@
  * over. As long as the client has seen nothing, everything may be tried again; it must never try again after that.
  */
 import type { Socket } from 'node:net';
-import { monotonicMs } from '../shared/runtime/clock.ts';
 import type { MemberId } from '../shared/domain/node-id.ts';
+import { monotonicMs } from '../shared/runtime/clock.ts';
+import { sleep } from '../shared/runtime/deadline.ts';
 import type { AgentClient } from './agent-client.ts';
 import { judgeFirstError } from './core/first-reply.ts';
 import type { Route, Target } from './core/route.ts';
@@ -92,10 +93,9 @@ export class Seek {
         this.#heldSinceMs = monotonicMs();
         router.enterHold();
       }
-      const retryMs = route.kind === 'target' ? RETRY_MIN_MS + Math.random() * RETRY_SPREAD_MS : decision.forMs;
       // After a failure every answer of an agent would be news; the pause keeps a refused connection from being repeated in a tight circle.
-      if (route.kind === 'target') await pause(Math.min(retryMs, decision.forMs), this.#gone);
-      else await router.waitForNews(retryMs, this.#gone);
+      if (route.kind === 'target') await sleep(Math.min(RETRY_MIN_MS + Math.random() * RETRY_SPREAD_MS, decision.forMs), this.#gone);
+      else await router.waitForNews(decision.forMs, this.#gone);
     }
   }
 
@@ -169,16 +169,4 @@ function isFirstMessage(bytes: Buffer): boolean {
 
 function isOneByte(bytes: Buffer): boolean {
   return bytes.length > 0;
-}
-
-function pause(ms: number, signal: AbortSignal): Promise<void> {
-  return new Promise((resolve) => {
-    const done = (): void => {
-      clearTimeout(timer);
-      signal.removeEventListener('abort', done);
-      resolve();
-    };
-    const timer = setTimeout(done, ms);
-    signal.addEventListener('abort', done);
-  });
 }

@@ -3,7 +3,7 @@
  * answer for the server once the server has spoken, and never accept a second startup packet: after the first, bytes are only passed on.
  */
 import type { Socket } from 'node:net';
-import type { Logger } from 'pino';
+import type { Logger } from '../shared/logging/logger.ts';
 import type { Opening } from './core/startup-parse.ts';
 import { MessageWalk } from './core/message-walk.ts';
 import type { Cancels } from './cancel.ts';
@@ -19,7 +19,7 @@ import { NOTICE_TYPE, saysWaitWasCancelled } from './wire/notice.ts';
 export type SessionDeps = SeekDeps & { readonly cancels: Cancels; readonly log: Logger };
 
 /** As PostgreSQL's authentication_timeout: a client that has not even introduced itself by then never will. */
-export const LOGIN_MS = 60_000;
+const LOGIN_MS = 60_000;
 /** How long a client that is refused may take to read why. */
 const REFUSAL_LINGER_MS = 1_000;
 

@@ -3,11 +3,12 @@
  * etcd goes silent it keeps the last view: the leader fences itself when it loses its right, and a proxy that let go first would turn a blink
  * of the store into an outage. It must never make the routed epoch fall (I15, core/view.ts).
  */
-import type { Logger } from 'pino';
 import type { Dcs, Hint, KeyValue, Subscription } from '../shared/dcs/dcs.ts';
 import type { Keys } from '../shared/dcs/keys.ts';
 import { decodeLeader, decodeNode } from '../shared/dcs/records.ts';
 import { parseNodeName, type NodeName } from '../shared/domain/node-id.ts';
+import { EdgeLog } from '../shared/logging/edge-log.ts';
+import type { Logger } from '../shared/logging/logger.ts';
 import { monotonicMs } from '../shared/runtime/clock.ts';
 import type { AgentClient } from './agent-client.ts';
 import { EMPTY_VIEW, judgeRecord, leaderOf, withFact, withNode, withoutNode, withSilence, type View } from './core/view.ts';
@@ -32,6 +33,7 @@ const POLL_BUDGET_MS = 1_000;
 
 export class ViewFollower {
   readonly #options: ViewOptions;
+  readonly #edges: EdgeLog;
   readonly #listeners = new Set<(view: View) => void>();
   readonly #polling = new Set<NodeName>();
   /** Nodes to be asked again as soon as the question under way is answered: that question was sent before the news. */
@@ -44,6 +46,7 @@ export class ViewFollower {
 
   constructor(options: ViewOptions) {
     this.#options = options;
+    this.#edges = new EdgeLog({ log: options.log, now: monotonicMs });
   }
 
   start(): void {
@@ -81,9 +84,10 @@ export class ViewFollower {
   readonly #onHint = (hint: Hint): void => {
     if (hint.kind === 'lost') {
       this.#lostWhy = hint.why;
-      this.#options.log.warn({ why: hint.why }, 'view.lost');
+      this.#edges.report({ key: 'etcd', message: 'view.lost', fields: { why: hint.why } });
       return;
     }
+    this.#edges.clear('etcd');
     this.#heardAtMs = monotonicMs();
     this.#lostWhy = null;
     switch (hint.kind) {
@@ -118,17 +122,18 @@ export class ViewFollower {
     const { log } = this.#options;
     const decoded = decodeLeader(value);
     if (decoded.kind === 'malformed') {
-      log.error({ why: decoded.why }, 'view.leader-malformed');
+      this.#edges.report({ key: 'leader', message: 'view.leader-malformed', level: 'error', fields: { why: decoded.why } });
       return;
     }
     const next = leaderOf(decoded.value);
     const news = judgeRecord(this.#view.leader, next);
-    if (news === 'known') return;
-    if (news !== 'news') {
-      log.warn({ news, epoch: String(next.epoch), seq: next.seq, systemId: next.systemId }, 'view.leader-ignored');
+    if (news === 'stale' || news === 'other-cluster') {
+      this.#edges.report({ key: 'leader', message: `view.leader-${news}`, fields: { epoch: next.epoch, seq: next.seq, systemId: next.systemId } });
       return;
     }
-    log.info({ epoch: String(next.epoch), seq: next.seq, holder: next.holder, state: next.state.kind }, 'view.leader');
+    this.#edges.clear('leader');
+    if (news === 'known') return;
+    log.info({ epoch: next.epoch, seq: next.seq, holder: next.holder, state: next.state.kind }, 'view.leader');
     this.#publish({ ...this.#view, leader: next });
     this.#pollAll('again');
   }
@@ -137,9 +142,11 @@ export class ViewFollower {
     const name = parseNodeName(record.key.slice(this.#options.keys.nodes.length));
     const decoded = decodeNode(record.value);
     if (name === null || decoded.kind === 'malformed') {
-      this.#options.log.error({ key: record.key, why: decoded.kind === 'malformed' ? decoded.why : 'not a node name' }, 'view.node-malformed');
+      const why = decoded.kind === 'malformed' ? decoded.why : 'not a node name';
+      this.#edges.report({ key: record.key, message: 'view.node-malformed', level: 'error', fields: { why } });
       return;
     }
+    this.#edges.clear(record.key);
     this.#publish(withNode(this.#view, name, decoded.value));
     void this.#poll(name, 'again');
   }

@@ -1,0 +1,62 @@
+/** What the proxy tells about itself over HTTP. Read-only: nothing here changes where a session goes. */
+import { addHealthRoute, createHttpServer, type HttpServer } from '../shared/http/server.ts';
+import type { Logger } from '../shared/logging/logger.ts';
+import { monotonicMs } from '../shared/runtime/clock.ts';
+import type { NodeView } from './core/view.ts';
+import type { Counts, Router } from './router.ts';
+import type { ViewFollower } from './view.ts';
+
+export type ProxyIdentity = { readonly id: string; readonly cluster: string; readonly rwPort: number; readonly roPort: number };
+
+export type ProxyStatus = ProxyIdentity & {
+  readonly leader: { readonly member: string; readonly epoch: string; readonly state: string } | null;
+  /** Where a new session of each port would go now; null: it would be held. */
+  readonly readWriteTarget: string | null;
+  readonly nodes: readonly { readonly member: string; readonly host: string; readonly port: number; readonly postgres: string | null; readonly lagBytes: number | null; readonly answers: boolean }[];
+  readonly counts: Counts;
+  readonly view: { /** Since etcd last said anything; null before the first word. */ readonly ageMs: number | null; readonly lostWhy: string | null };
+};
+
+export type ApiOptions = {
+  readonly host: string;
+  readonly port: number;
+  /** Asked for with every request: the ports are known only once they are bound. */
+  readonly identity: () => ProxyIdentity;
+  readonly view: ViewFollower;
+  readonly router: Router;
+  readonly log: Logger;
+};
+
+export function createApi(options: ApiOptions): HttpServer {
+  const { host, port, log } = options;
+  const server = createHttpServer({ host, port, logger: log });
+  server.app.get('/status', () => statusOf(options));
+  // Alive: the process answers. Ready: a client that connects now gets a server without being held.
+  addHealthRoute(server.app, '/liveness', () => ({ healthy: true, body: { alive: true } }));
+  for (const path of ['/readiness', '/health']) {
+    addHealthRoute(server.app, path, () => {
+      const status = statusOf(options);
+      return { healthy: status.readWriteTarget !== null, body: status };
+    });
+  }
+  return server;
+}
+
+function statusOf({ identity, view, router }: ApiOptions): ProxyStatus {
+  const { leader, nodes } = view.current;
+  const { heardAtMs, lostWhy } = view.health;
+  const route = router.route('rw', new Set());
+  return {
+    ...identity(),
+    leader: leader === null ? null : { member: leader.holder, epoch: leader.epoch.toString(), state: leader.state.kind },
+    readWriteTarget: route.kind === 'target' ? route.target.bond.member : null,
+    nodes: [...nodes.values()].map(nodeOf),
+    counts: router.counts,
+    view: { ageMs: heardAtMs === null ? null : Math.round(monotonicMs() - heardAtMs), lostWhy },
+  };
+}
+
+function nodeOf({ record, fact, silentSinceMs }: NodeView): ProxyStatus['nodes'][number] {
+  const { member, pgHost, pgPort } = record;
+  return { member, host: pgHost, port: pgPort, postgres: fact?.postgres.kind ?? null, lagBytes: fact?.lagBytes ?? null, answers: fact !== null && silentSinceMs === null };
+}

@@ -1,0 +1,93 @@
+/**
+ * Puts the proxy together and runs it until it is told to stop. It holds no state that matters: killed at any moment and started again it
+ * learns everything from etcd and the agents.
+ */
+import { createLogger, type Logger } from '../shared/logging/logger.ts';
+import type { ProxyConfig } from '../shared/config/proxy-config.ts';
+import type { Dcs } from '../shared/dcs/dcs.ts';
+import { keysOf } from '../shared/dcs/keys.ts';
+import { createAgentClient } from './agent-client.ts';
+import { createApi, type ProxyIdentity } from './api.ts';
+import { Cancels } from './cancel.ts';
+import { Listener } from './listener.ts';
+import { Presence } from './presence.ts';
+import { Router, type Port } from './router.ts';
+import { openStore } from './store.ts';
+import { Turnstile } from './turnstile.ts';
+import { ViewFollower } from './view.ts';
+
+/** Clients of one port at once, held ones included; the file descriptor limit of the process usually comes first. */
+const MAX_CLIENTS = 50_000;
+/** Clients of one port that approach a server at the same moment: well below the listen queue of a PostgreSQL with default settings. */
+const CONCURRENT_DIALS = 64;
+
+export type RunningProxy = {
+  readonly rwPort: number;
+  readonly roPort: number;
+  readonly apiPort: number;
+  /** Cuts every session, frees the ports and leaves the list of proxies. The store stays the caller's. */
+  readonly close: () => Promise<void>;
+};
+
+/** Runs until the signal. A port that is in use or a certificate that cannot be read is thrown as AppError. */
+export async function runProxy(config: ProxyConfig, signal: AbortSignal): Promise<void> {
+  const log = createLogger({ level: config.log.level, name: 'proxy', base: { cluster: config.cluster, node: config.id } });
+  const dcs = openStore(config.etcd, log);
+  try {
+    const proxy = await startProxy(config, dcs, log);
+    log.info({ rwPort: proxy.rwPort, roPort: proxy.roPort, apiPort: proxy.apiPort }, 'proxy.started');
+    await untilAborted(signal);
+    log.info({ reason: String(signal.reason) }, 'proxy.stopping');
+    await proxy.close();
+  } finally {
+    await dcs.close();
+  }
+}
+
+export async function startProxy(config: ProxyConfig, dcs: Dcs, log: Logger): Promise<RunningProxy> {
+  const keys = keysOf(config.cluster);
+  const agents = createAgentClient();
+  const view = new ViewFollower({ dcs, keys, agents, log });
+  const router = new Router(view, { holdMs: config.holdMs, holdMax: config.holdMax, maxLagBytes: config.maxLagBytes, fallback: config.roFallback }, log);
+  const cancels = new Cancels();
+  const open = (serves: Port, port: number): Listener =>
+    // A place of its own for each port: standbys that hang must not stand in the way of the leader.
+    new Listener({ host: config.listenHost, port, serves, maxConnections: MAX_CLIENTS }, { router, agents, cancels, log, turnstile: new Turnstile(CONCURRENT_DIALS) });
+  const listeners = [open('rw', config.rwPort), open('ro', config.roPort)] as const;
+  let identity: ProxyIdentity = { id: config.id, cluster: config.cluster, rwPort: config.rwPort, roPort: config.roPort };
+  const api = createApi({ ...config.api, identity: () => identity, view, router, log });
+
+  let presence: Presence | null = null;
+  const close = async (): Promise<void> => {
+    await Promise.all([...listeners.map((listener) => listener.close()), api.close(), presence?.close()]);
+    view.close();
+    cancels.close();
+    agents.close();
+  };
+  view.start();
+  try {
+    const [rwPort, roPort] = await Promise.all([listeners[0].listen(), listeners[1].listen()]);
+    identity = { ...identity, rwPort, roPort };
+    const bound = await api.listen();
+    const url = `http://${bound.host.includes(':') ? `[${bound.host}]` : bound.host}:${String(bound.port)}`;
+    presence = new Presence({ dcs, key: keys.proxy(config.id), value: JSON.stringify({ id: config.id, rwPort, roPort, url }) });
+    presence.start();
+    return { rwPort, roPort, apiPort: bound.port, close };
+  } catch (error) {
+    await close();
+    throw error;
+  }
+}
+
+function untilAborted(signal: AbortSignal): Promise<void> {
+  if (signal.aborted) return Promise.resolve();
+  return new Promise((resolve) => {
+    signal.addEventListener(
+      'abort',
+      () => {
+        resolve();
+      },
+      { once: true },
+    );
+  });
+}
