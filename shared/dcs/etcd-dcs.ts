@@ -5,18 +5,7 @@
  */
 import { randomBytes } from 'node:crypto';
 import { assert, unreachable } from '../assert.ts';
-import type {
-  CallOptions,
-  Change,
-  ChangeOutcome,
-  Dcs,
-  EndpointStatus,
-  Hint,
-  KeyValue,
-  Put,
-  ReadOutcome,
-  Subscription,
-} from './dcs.ts';
+import type { CallOptions, Change, ChangeOutcome, Dcs, EndpointStatus, Hint, KeyValue, Put, ReadOutcome, Subscription } from './dcs.ts';
 import { ABSENT } from './dcs.ts';
 import { monotonicMs } from '../runtime/clock.ts';
 import type { EtcdAuth, EtcdTls } from './etcd-client.ts';
@@ -46,7 +35,11 @@ export function createEtcdDcs(options: EtcdDcsOptions): Dcs {
   return new EtcdDcs(new EtcdPool(options.endpoints, connection, options.onEvent ?? (() => undefined)));
 }
 
-type SwapEnd = { readonly outcome: SwapOutcome; readonly firstSentAtMs: number | null; /** A copy may have committed, or may still. */ readonly inDoubt: boolean };
+type SwapEnd = {
+  readonly outcome: SwapOutcome;
+  readonly firstSentAtMs: number | null;
+  /** A copy may have committed, or may still. */ readonly inDoubt: boolean;
+};
 
 class EtcdDcs implements Dcs {
   readonly #pool: EtcdPool;

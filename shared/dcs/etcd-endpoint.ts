@@ -95,7 +95,13 @@ export class EtcdEndpoint {
 
   #note(attempt: Attempt<unknown>, client: Etcd3, sentAtMs: number): void {
     if (attempt.kind === 'answered') return this.noteAnswer();
-    this.#options.onEvent({ kind: 'attempt-failed', url: this.url, outcome: attempt.kind, why: attempt.why, afterMs: monotonicMs() - sentAtMs });
+    this.#options.onEvent({
+      kind: 'attempt-failed',
+      url: this.url,
+      outcome: attempt.kind,
+      why: attempt.why,
+      afterMs: monotonicMs() - sentAtMs,
+    });
     // A copy sent before the last quarantine says nothing about the endpoint that has been found healthy since.
     if (attempt.suspicious && client === this.#client) this.suspect(attempt.why);
   }

@@ -33,7 +33,11 @@ export type Failure = {
   readonly suspicious: boolean;
 };
 
-export type Answer<A> = { readonly kind: 'answered'; readonly value: A; /** Monotonic, before this copy was sent. */ readonly sentAtMs: number };
+export type Answer<A> = {
+  readonly kind: 'answered';
+  readonly value: A;
+  /** Monotonic, before this copy was sent. */ readonly sentAtMs: number;
+};
 export type Attempt<A> = Answer<A> | Failure;
 
 const DEFINITE_CLASSES = [
@@ -55,11 +59,13 @@ export function classify(error: unknown): Failure {
   const why = error.message;
   if (error instanceof ClientClosedError) return { kind: 'not-done', why, suspicious: false };
   if (error instanceof EtcdLeaseInvalidError) return { kind: 'refused', why: 'the lease does not exist', suspicious: false };
-  if (error instanceof EtcdInvalidAuthTokenError || error instanceof GRPCUnauthenticatedError) return { kind: 'not-done', why, suspicious: false };
+  if (error instanceof EtcdInvalidAuthTokenError || error instanceof GRPCUnauthenticatedError)
+    return { kind: 'not-done', why, suspicious: false };
   if (NOT_PROPOSED.some((text) => why.includes(text))) return { kind: 'not-done', why, suspicious: false };
   const writtenByEtcd = why.includes('etcdserver:');
   if (writtenByEtcd && DEFINITE_CLASSES.some((definite) => error instanceof definite)) return { kind: 'refused', why, suspicious: false };
   // The channel had no connection to send on, and the call does not wait for one.
-  if (error instanceof GRPCUnavailableError && why.includes('No connection established')) return { kind: 'not-done', why, suspicious: true };
+  if (error instanceof GRPCUnavailableError && why.includes('No connection established'))
+    return { kind: 'not-done', why, suspicious: true };
   return { kind: 'unknown', why, suspicious: !writtenByEtcd || error instanceof GRPCDeadlineExceededError };
 }

@@ -1,7 +1,7 @@
 /**
  * Sends identical copies of one request to one endpoint after the other until a judge is satisfied or the budget ends. A silent endpoint
- * costs 50 ms, not a deadline: the next one is asked meanwhile. Safe only because a request is either a read or compares a mod revision,
- * so that at most one copy can take effect; nothing else may be sent through here.
+ * costs 50 ms, not a deadline: the next one is asked meanwhile. Safe only because a second copy of what is sent here changes nothing: it is
+ * a read, a renewal, a grant of one named lease, or compares a mod revision. Nothing else may be sent through here.
  */
 import type { Etcd3 } from 'etcd3';
 import { assert, unreachable } from '../assert.ts';

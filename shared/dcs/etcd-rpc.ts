@@ -46,7 +46,9 @@ export function recordsOf(reply: ITxnResponse): readonly KeyValue[] {
 export function swapRequest(swap: Swap): ITxnRequest {
   const key = Buffer.from(swap.key);
   const main: IRequestOp =
-    swap.value === null ? { request_delete_range: { key } } : putOf({ key: swap.key, value: swap.value, ...(swap.lease === undefined ? {} : { lease: swap.lease }) });
+    swap.value === null
+      ? { request_delete_range: { key } }
+      : putOf({ key: swap.key, value: swap.value, ...(swap.lease === undefined ? {} : { lease: swap.lease }) });
   return {
     compare: [{ key, target: 'Mod', result: 'Equal', mod_revision: swap.expected === ABSENT ? '0' : swap.expected.toString() }],
     success: [main, ...swap.also.map(putOf)],
@@ -55,7 +57,9 @@ export function swapRequest(swap: Swap): ITxnRequest {
 }
 
 function putOf(put: Put): IRequestOp {
-  return { request_put: { key: Buffer.from(put.key), value: Buffer.from(put.value), ...(put.lease === undefined ? {} : { lease: put.lease }) } };
+  return {
+    request_put: { key: Buffer.from(put.key), value: Buffer.from(put.value), ...(put.lease === undefined ? {} : { lease: put.lease }) },
+  };
 }
 
 export function swapReplyOf(reply: ITxnResponse): SwapReply {

@@ -193,7 +193,12 @@ class WatchedStream {
     for (const event of message.events) {
       // The start revision itself is repeated; the snapshot already told it.
       if (BigInt(event.kv.mod_revision) <= this.#snapshotRevision || this.#ended) continue;
-      if (event.type === 'Delete') this.#callbacks.onHint({ kind: 'deleted', key: event.kv.key.toString('utf8'), modRevision: modRevision(BigInt(event.kv.mod_revision)) });
+      if (event.type === 'Delete')
+        this.#callbacks.onHint({
+          kind: 'deleted',
+          key: event.kv.key.toString('utf8'),
+          modRevision: modRevision(BigInt(event.kv.mod_revision)),
+        });
       else this.#callbacks.onHint({ kind: 'put', record: keyValueOf(event.kv) });
     }
   }

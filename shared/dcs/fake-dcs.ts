@@ -138,7 +138,11 @@ export class FakeDcs implements Dcs {
 
   async #swap(change: Change, options: CallOptions, hasUnsettled: boolean): Promise<Outcome> {
     const judge = new SwapJudge(carries(change.nonce), hasUnsettled);
-    const exchange = await this.#exchange(options, () => this.#store.swap(swapOf(change)), () => judge.judge({ kind: 'unknown', why: 'the answer was lost', suspicious: true }, 0));
+    const exchange = await this.#exchange(
+      options,
+      () => this.#store.swap(swapOf(change)),
+      () => judge.judge({ kind: 'unknown', why: 'the answer was lost', suspicious: true }, 0),
+    );
     if (exchange.kind === 'ended') return { kind: 'unknown', why: exchange.why, inDoubt: exchange.inDoubt || judge.hasUnsettled };
     const judgement = judge.judge(attemptOf(exchange.value, exchange.sentAtMs), 0);
     assert(judgement.kind === 'done', 'an answer with no copy in flight decides');

@@ -32,7 +32,12 @@ export type StoreListener = {
   readonly onHistoryLost: (why: string) => void;
 };
 
-type Stored = { readonly value: string; readonly revision: bigint; /** 1 when created, +1 with every put. */ readonly version: number; readonly lease: string | null };
+type Stored = {
+  readonly value: string;
+  readonly revision: bigint;
+  /** 1 when created, +1 with every put. */ readonly version: number;
+  readonly lease: string | null;
+};
 type Lease = { readonly ttlMs: number; timer: { readonly cancel: () => void } };
 
 /** A copy of everything but leases; putting an old one back is a store that regressed (S6). */

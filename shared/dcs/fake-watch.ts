@@ -82,7 +82,9 @@ export class FakeWatch implements Subscription {
   #onEvent(event: StoreEvent): void {
     const key = event.kind === 'put' ? event.record.key : event.key;
     if (!key.startsWith(this.#prefix) || this.#isSilent) return;
-    this.#queue.push(event.kind === 'put' ? { kind: 'put', record: event.record } : { kind: 'deleted', key, modRevision: modRevision(event.revision) });
+    this.#queue.push(
+      event.kind === 'put' ? { kind: 'put', record: event.record } : { kind: 'deleted', key, modRevision: modRevision(event.revision) },
+    );
     this.#deliverSoon();
   }
 

@@ -18,27 +18,39 @@ export type Decoded<T> = { readonly kind: 'ok'; readonly value: T } | { readonly
 const FORMAT_VERSION = 1;
 const LARGEST_TIMELINE = 0xffff_ffff;
 
-const epochText = z.codec(z.string().regex(/^(0|[1-9][0-9]{0,19})$/), z.custom<Epoch>((value) => typeof value === 'bigint' && value >= 0n), {
-  decode: (text) => epoch(BigInt(text)),
-  encode: (value) => value.toString(),
-});
-
-const lsnText = z.codec(z.string(), z.custom<Lsn>((value) => typeof value === 'bigint' && value >= 0n && value < 1n << 64n), {
-  decode: (text, context) => {
-    const value = parseLsn(text);
-    if (value !== null) return value;
-    context.issues.push({ code: 'custom', message: 'not an LSN', input: text });
-    return z.NEVER;
+const epochText = z.codec(
+  z.string().regex(/^(0|[1-9][0-9]{0,19})$/),
+  z.custom<Epoch>((value) => typeof value === 'bigint' && value >= 0n),
+  {
+    decode: (text) => epoch(BigInt(text)),
+    encode: (value) => value.toString(),
   },
-  encode: (value) => formatLsn(value),
-});
+);
+
+const lsnText = z.codec(
+  z.string(),
+  z.custom<Lsn>((value) => typeof value === 'bigint' && value >= 0n && value < 1n << 64n),
+  {
+    decode: (text, context) => {
+      const value = parseLsn(text);
+      if (value !== null) return value;
+      context.issues.push({ code: 'custom', message: 'not an LSN', input: text });
+      return z.NEVER;
+    },
+    encode: (value) => formatLsn(value),
+  },
+);
 
 const memberIdText = z.custom<MemberId>((value) => typeof value === 'string' && parseMemberId(value) !== null, 'not a member id');
 
-const timelineNumber = z.codec(z.int().min(1).max(LARGEST_TIMELINE), z.custom<TimelineId>((value) => typeof value === 'number'), {
-  decode: (id) => timelineId(id),
-  encode: (id) => id,
-});
+const timelineNumber = z.codec(
+  z.int().min(1).max(LARGEST_TIMELINE),
+  z.custom<TimelineId>((value) => typeof value === 'number'),
+  {
+    decode: (id) => timelineId(id),
+    encode: (id) => id,
+  },
+);
 
 const position = z.strictObject({ timeline: timelineNumber, lsn: lsnText });
 

@@ -4,7 +4,18 @@
  */
 import { randomUUID } from 'node:crypto';
 import { afterEach, beforeEach, describe, expect, it } from 'vitest';
-import { ABSENT, type CallOptions, type Change, type ChangeOutcome, type Dcs, type Expected, type Hint, type KeyValue, type ModRevision, type ReadOutcome } from '../../shared/dcs/dcs.ts';
+import {
+  ABSENT,
+  type CallOptions,
+  type Change,
+  type ChangeOutcome,
+  type Dcs,
+  type Expected,
+  type Hint,
+  type KeyValue,
+  type ModRevision,
+  type ReadOutcome,
+} from '../../shared/dcs/dcs.ts';
 import { monotonicMs } from '../../shared/runtime/clock.ts';
 import { until } from './until.ts';
 
@@ -43,11 +54,16 @@ export function recordsIn(outcome: ReadOutcome): readonly KeyValue[] {
 }
 
 /** Collects hints, and folds them into what a consumer would believe. */
-export function follow(dcs: Dcs, prefix: string): { readonly hints: Hint[]; readonly view: Map<string, string>; readonly close: () => void } {
+export function follow(
+  dcs: Dcs,
+  prefix: string,
+  onEach: (hint: Hint) => void = () => undefined,
+): { readonly hints: Hint[]; readonly view: Map<string, string>; readonly close: () => void } {
   const hints: Hint[] = [];
   const view = new Map<string, string>();
   const subscription = dcs.watch(prefix, (hint) => {
     hints.push(hint);
+    onEach(hint);
     if (hint.kind === 'snapshot') {
       view.clear();
       for (const record of hint.records) view.set(record.key, record.value);
@@ -71,7 +87,8 @@ export function describeDcsContract(name: string, open: () => Promise<DcsHarness
     });
     afterEach(() => harness.close());
 
-    const create = async (key: string, text?: string): Promise<ModRevision> => committed(await dcs.change(changeOf(key, ABSENT, text), budget)).modRevision;
+    const create = async (key: string, text?: string): Promise<ModRevision> =>
+      committed(await dcs.change(changeOf(key, ABSENT, text), budget)).modRevision;
 
     it('creates a key once', async () => {
       const first = committed(await dcs.change(changeOf(`${root}leader`, ABSENT, 'first'), budget));
@@ -104,7 +121,8 @@ export function describeDcsContract(name: string, open: () => Promise<DcsHarness
     });
 
     it('reads keys and prefixes of one revision, and no neighbours', async () => {
-      for (const key of ['leader', 'nodes/a', 'nodes/b', 'nodesx', 'nodes', 'members/a']) await dcs.put({ key: `${root}${key}`, value: key }, budget);
+      for (const key of ['leader', 'nodes/a', 'nodes/b', 'nodesx', 'nodes', 'members/a'])
+        await dcs.put({ key: `${root}${key}`, value: key }, budget);
       const records = recordsIn(await dcs.read([`${root}leader`, `${root}nodes/`, `${root}absent`], budget));
       expect(records.map((record) => record.value).toSorted()).toEqual(['leader', 'nodes/a', 'nodes/b']);
     });
@@ -179,7 +197,9 @@ export function describeDcsContract(name: string, open: () => Promise<DcsHarness
       // A lease counts from the first copy, which is the one that committed.
       expect(settled.sentAtMs).toBeGreaterThanOrEqual(beforeMs);
       expect(settled.sentAtMs).toBeLessThan(afterMs);
-      expect(recordsIn(await harness.other.read([`${root}leader`], budget))).toMatchObject([{ modRevision: settled.modRevision, value: change.value }]);
+      expect(recordsIn(await harness.other.read([`${root}leader`], budget))).toMatchObject([
+        { modRevision: settled.modRevision, value: change.value },
+      ]);
     });
 
     it('calls an unknown change superseded, never rejected, once somebody has written over it', async () => {
@@ -208,7 +228,10 @@ export function describeDcsContract(name: string, open: () => Promise<DcsHarness
     it('answers at once when the caller gives up while waiting', async () => {
       const given = new AbortController();
       harness.loseAnswers();
-      const waiting = Promise.all([dcs.read([root], withBudget(60_000, given.signal)), dcs.change(changeOf(`${root}leader`, ABSENT), withBudget(60_000, given.signal))]);
+      const waiting = Promise.all([
+        dcs.read([root], withBudget(60_000, given.signal)),
+        dcs.change(changeOf(`${root}leader`, ABSENT), withBudget(60_000, given.signal)),
+      ]);
       setImmediate(() => given.abort());
       expect((await waiting).map((outcome) => outcome.kind)).toEqual(['unavailable', 'unknown']);
     });

@@ -46,7 +46,13 @@ export type EtcdCluster = {
   readonly stop: () => Promise<void>;
 };
 
-type Plan = { readonly name: string; readonly clientUrl: string; readonly peerUrl: string; readonly dir: string; readonly flags: readonly string[] };
+type Plan = {
+  readonly name: string;
+  readonly clientUrl: string;
+  readonly peerUrl: string;
+  readonly dir: string;
+  readonly flags: readonly string[];
+};
 
 export async function startEtcd(options: EtcdOptions): Promise<EtcdCluster> {
   const root = await mkdtemp(join(tmpdir(), 'pgbaton-etcd-'));

@@ -87,6 +87,7 @@ class Gate implements TcpGate {
     });
     client.on('close', () => server.destroy());
     server.on('close', () => client.destroy());
+    client.resume();
   }
 
   #track(socket: Socket): void {

@@ -62,7 +62,12 @@ describe('the fake on virtual time', () => {
     await Promise.all(open.splice(0).map((dcs) => dcs.close()));
   });
 
-  function world(): { time: VirtualTime; store: FakeStore; client: () => FakeDcs; during: <T>(promise: Promise<T>, ms: number) => Promise<T> } {
+  function world(): {
+    time: VirtualTime;
+    store: FakeStore;
+    client: () => FakeDcs;
+    during: <T>(promise: Promise<T>, ms: number) => Promise<T>;
+  } {
     const time = new VirtualTime();
     const store = new FakeStore(time);
     const client = (): FakeDcs => {

@@ -13,14 +13,30 @@ import {
   encodeOperation,
 } from '../../../../shared/dcs/records.ts';
 import { epoch } from '../../../../shared/domain/epoch.ts';
-import type { HistoryEntry, LeaderRecord, LeaderState, NodeRecord, OperationRecord, SwitchoverStage } from '../../../../shared/domain/leader-record.ts';
+import type {
+  HistoryEntry,
+  LeaderRecord,
+  LeaderState,
+  NodeRecord,
+  OperationRecord,
+  SwitchoverStage,
+} from '../../../../shared/domain/leader-record.ts';
 import { lsn } from '../../../../shared/domain/lsn.ts';
 import { memberSet } from '../../../../shared/domain/member-set.ts';
 import type { MemberId } from '../../../../shared/domain/node-id.ts';
 import { timelineId } from '../../../../shared/domain/timeline.ts';
 import type { WalPosition } from '../../../../shared/domain/wal-position.ts';
 
-const STAGES: readonly SwitchoverStage[] = ['requested', 'checkpointing', 'stopping', 'draining', 'handing-over', 'promoting', 'done', 'aborted'];
+const STAGES: readonly SwitchoverStage[] = [
+  'requested',
+  'checkpointing',
+  'stopping',
+  'draining',
+  'handing-over',
+  'promoting',
+  'done',
+  'aborted',
+];
 
 const anyMember = fc
   .tuple(fc.stringMatching(/^[a-z0-9]([a-z0-9_-]{0,8}[a-z0-9])?$/), fc.stringMatching(/^[0-9a-f]{12}$/))
@@ -28,7 +44,10 @@ const anyMember = fc
 const anyMembers = fc.uniqueArray(anyMember, { maxLength: 5 });
 const anyEpoch = fc.bigInt({ min: 0n, max: 1n << 62n }).map(epoch);
 const anyTimeline = fc.integer({ min: 1, max: 0xffff_ffff }).map(timelineId);
-const anyPosition: fc.Arbitrary<WalPosition> = fc.record({ timeline: anyTimeline, lsn: fc.bigInt({ min: 0n, max: (1n << 64n) - 1n }).map(lsn) });
+const anyPosition: fc.Arbitrary<WalPosition> = fc.record({
+  timeline: anyTimeline,
+  lsn: fc.bigInt({ min: 0n, max: (1n << 64n) - 1n }).map(lsn),
+});
 const anyPositionOrNull = fc.option(anyPosition, { nil: null });
 const anySet = anyMembers.chain((members) => fc.integer({ min: 0, max: members.length }).map((k) => memberSet(members, k)));
 const anyState: fc.Arbitrary<LeaderState> = fc.oneof(
@@ -104,13 +123,29 @@ function leaderJson(change: Readonly<Record<string, unknown>>): string {
 
 describe('records', () => {
   it('read back what was written: leader', () => {
-    fc.assert(fc.property(anyLeader, (record) => { expect(decodeLeader(encodeLeader(record))).toEqual({ kind: 'ok', value: record }); }));
+    fc.assert(
+      fc.property(anyLeader, (record) => {
+        expect(decodeLeader(encodeLeader(record))).toEqual({ kind: 'ok', value: record });
+      }),
+    );
   });
 
   it('read back what was written: history, node, operation', () => {
-    fc.assert(fc.property(anyHistory, (entry) => { expect(decodeHistoryEntry(encodeHistoryEntry(entry))).toEqual({ kind: 'ok', value: entry }); }));
-    fc.assert(fc.property(anyNode, (record) => { expect(decodeNode(encodeNode(record))).toEqual({ kind: 'ok', value: record }); }));
-    fc.assert(fc.property(anyOperation, (record) => { expect(decodeOperation(encodeOperation(record))).toEqual({ kind: 'ok', value: record }); }));
+    fc.assert(
+      fc.property(anyHistory, (entry) => {
+        expect(decodeHistoryEntry(encodeHistoryEntry(entry))).toEqual({ kind: 'ok', value: entry });
+      }),
+    );
+    fc.assert(
+      fc.property(anyNode, (record) => {
+        expect(decodeNode(encodeNode(record))).toEqual({ kind: 'ok', value: record });
+      }),
+    );
+    fc.assert(
+      fc.property(anyOperation, (record) => {
+        expect(decodeOperation(encodeOperation(record))).toEqual({ kind: 'ok', value: record });
+      }),
+    );
   });
 
   it('carry the nonce in the text as it is, so that it can be found there', () => {
@@ -146,7 +181,12 @@ describe('records', () => {
   });
 
   it('never throw on foreign text', () => {
-    fc.assert(fc.property(fc.oneof(fc.string(), fc.json()), (text) => decodeLeader(text).kind === 'malformed' && decodeOperation(text).kind === 'malformed'));
+    fc.assert(
+      fc.property(
+        fc.oneof(fc.string(), fc.json()),
+        (text) => decodeLeader(text).kind === 'malformed' && decodeOperation(text).kind === 'malformed',
+      ),
+    );
   });
 
   it('ignore fields they do not know where nothing is decided by them', () => {
