@@ -12,9 +12,19 @@ export type ProxyStatus = ProxyIdentity & {
   readonly leader: { readonly member: string; readonly epoch: string; readonly state: string } | null;
   /** Where a new session of each port would go now; null: it would be held. */
   readonly readWriteTarget: string | null;
-  readonly nodes: readonly { readonly member: string; readonly host: string; readonly port: number; readonly postgres: string | null; readonly lagBytes: number | null; readonly answers: boolean }[];
+  readonly nodes: readonly {
+    readonly member: string;
+    readonly host: string;
+    readonly port: number;
+    readonly postgres: string | null;
+    readonly lagBytes: number | null;
+    readonly answers: boolean;
+  }[];
   readonly counts: Counts;
-  readonly view: { /** Since etcd last said anything; null before the first word. */ readonly ageMs: number | null; readonly lostWhy: string | null };
+  readonly view: {
+    /** Since etcd last said anything; null before the first word. */ readonly ageMs: number | null;
+    readonly lostWhy: string | null;
+  };
 };
 
 export type ApiOptions = {
@@ -58,5 +68,12 @@ function statusOf({ identity, view, router }: ApiOptions): ProxyStatus {
 
 function nodeOf({ record, fact, silentSinceMs }: NodeView): ProxyStatus['nodes'][number] {
   const { member, pgHost, pgPort } = record;
-  return { member, host: pgHost, port: pgPort, postgres: fact?.postgres.kind ?? null, lagBytes: fact?.lagBytes ?? null, answers: fact !== null && silentSinceMs === null };
+  return {
+    member,
+    host: pgHost,
+    port: pgPort,
+    postgres: fact?.postgres.kind ?? null,
+    lagBytes: fact?.lagBytes ?? null,
+    answers: fact !== null && silentSinceMs === null,
+  };
 }

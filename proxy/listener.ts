@@ -7,7 +7,12 @@ import { KEEP_ALIVE_MS } from './dial.ts';
 import type { Port } from './router.ts';
 import { Session, type SessionDeps } from './session.ts';
 
-export type ListenOptions = { readonly host: string; readonly port: number; readonly serves: Port; /** More clients than this are turned away. */ readonly maxConnections: number };
+export type ListenOptions = {
+  readonly host: string;
+  readonly port: number;
+  readonly serves: Port;
+  /** More clients than this are turned away. */ readonly maxConnections: number;
+};
 
 /** How long a session may take to end on its own when the proxy stops. */
 const CLOSE_MS = 1_500;
@@ -22,7 +27,10 @@ export class Listener {
   constructor(options: ListenOptions, deps: SessionDeps) {
     this.#options = options;
     this.#deps = deps;
-    this.#server = createServer({ allowHalfOpen: true, noDelay: true, keepAlive: true, keepAliveInitialDelay: KEEP_ALIVE_MS }, this.#onClient);
+    this.#server = createServer(
+      { allowHalfOpen: true, noDelay: true, keepAlive: true, keepAliveInitialDelay: KEEP_ALIVE_MS },
+      this.#onClient,
+    );
     this.#server.maxConnections = options.maxConnections;
     this.#server.on('drop', () => {
       deps.router.countRefusal();

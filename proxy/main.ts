@@ -48,11 +48,18 @@ export async function startProxy(config: ProxyConfig, dcs: Dcs, log: Logger): Pr
   const keys = keysOf(config.cluster);
   const agents = createAgentClient();
   const view = new ViewFollower({ dcs, keys, agents, log });
-  const router = new Router(view, { holdMs: config.holdMs, holdMax: config.holdMax, maxLagBytes: config.maxLagBytes, fallback: config.roFallback }, log);
+  const router = new Router(
+    view,
+    { holdMs: config.holdMs, holdMax: config.holdMax, maxLagBytes: config.maxLagBytes, fallback: config.roFallback },
+    log,
+  );
   const cancels = new Cancels();
   const open = (serves: Port, port: number): Listener =>
     // A place of its own for each port: standbys that hang must not stand in the way of the leader.
-    new Listener({ host: config.listenHost, port, serves, maxConnections: MAX_CLIENTS }, { router, agents, cancels, log, turnstile: new Turnstile(CONCURRENT_DIALS) });
+    new Listener(
+      { host: config.listenHost, port, serves, maxConnections: MAX_CLIENTS },
+      { router, agents, cancels, log, turnstile: new Turnstile(CONCURRENT_DIALS) },
+    );
   const listeners = [open('rw', config.rwPort), open('ro', config.roPort)] as const;
   let identity: ProxyIdentity = { id: config.id, cluster: config.cluster, rwPort: config.rwPort, roPort: config.roPort };
   const api = createApi({ ...config.api, identity: () => identity, view, router, log });

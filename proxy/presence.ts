@@ -32,7 +32,8 @@ export class Presence {
   async close(): Promise<void> {
     if (this.#timer !== null) clearTimeout(this.#timer);
     this.#closed.abort();
-    if (this.#lease !== null) await this.#options.dcs.remove(this.#options.key, { budgetMs: CALL_MS, signal: AbortSignal.timeout(CALL_MS) });
+    if (this.#lease !== null)
+      await this.#options.dcs.remove(this.#options.key, { budgetMs: CALL_MS, signal: AbortSignal.timeout(CALL_MS) });
   }
 
   /** Beats one after the other: the next begins a while after this one has ended. */

@@ -26,7 +26,13 @@ export interface Routed {
 
 export type RouterSettings = HoldLimits & ReadOnlyPolicy;
 
-export type Counts = { readonly held: number; readonly rwSessions: number; readonly roSessions: number; readonly cut: number; readonly refused: number };
+export type Counts = {
+  readonly held: number;
+  readonly rwSessions: number;
+  readonly roSessions: number;
+  readonly cut: number;
+  readonly refused: number;
+};
 
 /** More servers than any cluster has; bounds what one stray cancel request can set off. */
 const MAX_CANCEL_ADDRESSES = 16;
@@ -135,7 +141,10 @@ export class Router {
   cancelAddresses(): readonly Address[] {
     const { leader, nodes } = this.#view.current;
     const records = [...nodes.values()].map(({ record }) => record);
-    const leaderFirst = [...records.filter(({ member }) => member === leader?.holder), ...records.filter(({ member }) => member !== leader?.holder)];
+    const leaderFirst = [
+      ...records.filter(({ member }) => member === leader?.holder),
+      ...records.filter(({ member }) => member !== leader?.holder),
+    ];
     return leaderFirst.slice(0, MAX_CANCEL_ADDRESSES).map(({ pgHost, pgPort }) => ({ host: pgHost, port: pgPort }));
   }
 

@@ -14,9 +14,16 @@ import type { Router, Routed } from './router.ts';
 import type { Turnstile } from './turnstile.ts';
 import { ERROR_TYPE, firstError, hasWholeMessage, noServer, TOO_MANY_HELD, type Refusal } from './wire/error-response.ts';
 
-export type Reached = { readonly target: Target; readonly socket: Socket; /** What the server said first; nobody has seen it yet. */ readonly firstWords: Buffer };
+export type Reached = {
+  readonly target: Target;
+  readonly socket: Socket;
+  /** What the server said first; nobody has seen it yet. */ readonly firstWords: Buffer;
+};
 
-export type SeekOutcome = { readonly kind: 'reached'; readonly reached: Reached } | { readonly kind: 'refused'; readonly refusal: Refusal } | { readonly kind: 'gone' };
+export type SeekOutcome =
+  | { readonly kind: 'reached'; readonly reached: Reached }
+  | { readonly kind: 'refused'; readonly refusal: Refusal }
+  | { readonly kind: 'gone' };
 
 /** How the server is addressed and what counts as its answer. */
 export type Errand =

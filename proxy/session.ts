@@ -97,10 +97,17 @@ export class Session implements Routed {
           await this.#attach({ kind: 'direct-tls' }, null);
           return;
         case 'cancel':
-          await this.#deps.cancels.forward(cancelKey(request.pid, request.secret), this.#inlet.take(request.length), this.#deps.router.cancelAddresses());
+          await this.#deps.cancels.forward(
+            cancelKey(request.pid, request.secret),
+            this.#inlet.take(request.length),
+            this.#deps.router.cancelAddresses(),
+          );
           return;
         case 'startup':
-          await this.#attach({ kind: 'startup', packet: this.#inlet.take(request.length) }, new MessageWalk([BACKEND_KEY_TYPE, NOTICE_TYPE]));
+          await this.#attach(
+            { kind: 'startup', packet: this.#inlet.take(request.length) },
+            new MessageWalk([BACKEND_KEY_TYPE, NOTICE_TYPE]),
+          );
           return;
       }
     }

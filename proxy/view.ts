@@ -128,7 +128,11 @@ export class ViewFollower {
     const next = leaderOf(decoded.value);
     const news = judgeRecord(this.#view.leader, next);
     if (news === 'stale' || news === 'other-cluster') {
-      this.#edges.report({ key: 'leader', message: `view.leader-${news}`, fields: { epoch: next.epoch, seq: next.seq, systemId: next.systemId } });
+      this.#edges.report({
+        key: 'leader',
+        message: `view.leader-${news}`,
+        fields: { epoch: next.epoch, seq: next.seq, systemId: next.systemId },
+      });
       return;
     }
     this.#edges.clear('leader');

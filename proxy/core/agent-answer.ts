@@ -18,7 +18,10 @@ const postgresStatus = z.discriminatedUnion('kind', [
 const nodeStatus = z.object({
   member: z.string().nullable(),
   postgres: postgresStatus,
-  epoch: z.string().regex(/^[0-9]{1,20}$/).nullable(),
+  epoch: z
+    .string()
+    .regex(/^[0-9]{1,20}$/)
+    .nullable(),
   lagBytes: z.number().min(0).nullable(),
 });
 

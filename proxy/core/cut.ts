@@ -41,7 +41,8 @@ function decideStandbyCut(bond: Extract<Bond, { kind: 'standby' }>, view: View, 
   const node = view.nodes.get(nameOf(bond.member));
   if (node === undefined) return { kind: 'cut', why: `${bond.member} left the cluster` };
   if (node.record.member !== bond.member) return { kind: 'cut', why: `${bond.member} was replaced by ${node.record.member}` };
-  if (node.silentSinceMs !== null && nowMs - node.silentSinceMs >= SILENT_NODE_MS) return { kind: 'cut', why: `${bond.member} is unreachable` };
+  if (node.silentSinceMs !== null && nowMs - node.silentSinceMs >= SILENT_NODE_MS)
+    return { kind: 'cut', why: `${bond.member} is unreachable` };
   return isServerGone(node.fact?.postgres.kind, node.fact?.member ?? null, bond.member)
     ? { kind: 'cut', why: `PostgreSQL of ${bond.member} has stopped` }
     : { kind: 'keep', bond };

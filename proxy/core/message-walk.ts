@@ -47,7 +47,8 @@ export class MessageWalk {
         }
       } else if (this.#headerSeen === 0 && end - at >= HEADER_BYTES) {
         this.#type = bytes[at] ?? 0;
-        this.#length = (((bytes[at + 1] ?? 0) << 24) | ((bytes[at + 2] ?? 0) << 16) | ((bytes[at + 3] ?? 0) << 8) | (bytes[at + 4] ?? 0)) >>> 0;
+        this.#length =
+          (((bytes[at + 1] ?? 0) << 24) | ((bytes[at + 2] ?? 0) << 16) | ((bytes[at + 3] ?? 0) << 8) | (bytes[at + 4] ?? 0)) >>> 0;
         at += HEADER_BYTES;
         this.#enterBody();
       } else {

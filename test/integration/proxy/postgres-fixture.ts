@@ -54,7 +54,11 @@ export class PostgresFixture {
 
   async startServer(): Promise<void> {
     this.#postmaster = spawn(join(BIN, 'postgres'), ['-D', join(this.#dir, 'data')], { ...this.#as, cwd: this.#dir, stdio: 'ignore' });
-    await until('PostgreSQL accepts connections', 15_000, () => this.#run('pg_isready', ['-h', '127.0.0.1', '-p', String(this.port)]) !== null);
+    await until(
+      'PostgreSQL accepts connections',
+      15_000,
+      () => this.#run('pg_isready', ['-h', '127.0.0.1', '-p', String(this.port)]) !== null,
+    );
   }
 
   /** Fast shutdown. */
@@ -91,17 +95,42 @@ export class PostgresFixture {
 
   /** A client program with its streams, for the tests to drive. */
   spawn(program: string, args: readonly string[], env: Readonly<Record<string, string>> = {}): ChildProcess {
-    return spawn(join(BIN, program), args, { ...this.#as, cwd: this.#dir, env: { ...process.env, HOME: this.#dir, PGPASSWORD: PASSWORD, PGCONNECT_TIMEOUT: '10', ...env } });
+    return spawn(join(BIN, program), args, {
+      ...this.#as,
+      cwd: this.#dir,
+      env: { ...process.env, HOME: this.#dir, PGPASSWORD: PASSWORD, PGCONNECT_TIMEOUT: '10', ...env },
+    });
   }
 
   #initialise(): void {
     const data = join(this.#dir, 'data');
     writeFileSync(join(this.#dir, 'password'), PASSWORD);
     if (this.#as !== null) chownSync(join(this.#dir, 'password'), this.#as.uid, this.#as.gid);
-    execFileSync(join(BIN, 'initdb'), ['-D', data, '-U', 'postgres', '-A', 'scram-sha-256', `--pwfile=${join(this.#dir, 'password')}`, '-N', '--no-instructions'], { ...this.#as, cwd: this.#dir, stdio: 'ignore' });
-    const subject = ['-subj', '/CN=127.0.0.1', '-days', '2', '-nodes', '-keyout', join(data, 'server.key'), '-out', join(data, 'server.crt')];
-    execFileSync('openssl', ['req', '-new', '-x509', '-newkey', 'ec', '-pkeyopt', 'ec_paramgen_curve:prime256v1', ...subject], { ...this.#as, cwd: this.#dir, stdio: 'ignore' });
-    appendFileSync(join(data, 'postgresql.conf'), `\nport = ${String(this.port)}\nlisten_addresses = '127.0.0.1'\nunix_socket_directories = ''\nfsync = off\nssl = on\n`);
+    execFileSync(
+      join(BIN, 'initdb'),
+      ['-D', data, '-U', 'postgres', '-A', 'scram-sha-256', `--pwfile=${join(this.#dir, 'password')}`, '-N', '--no-instructions'],
+      { ...this.#as, cwd: this.#dir, stdio: 'ignore' },
+    );
+    const subject = [
+      '-subj',
+      '/CN=127.0.0.1',
+      '-days',
+      '2',
+      '-nodes',
+      '-keyout',
+      join(data, 'server.key'),
+      '-out',
+      join(data, 'server.crt'),
+    ];
+    execFileSync('openssl', ['req', '-new', '-x509', '-newkey', 'ec', '-pkeyopt', 'ec_paramgen_curve:prime256v1', ...subject], {
+      ...this.#as,
+      cwd: this.#dir,
+      stdio: 'ignore',
+    });
+    appendFileSync(
+      join(data, 'postgresql.conf'),
+      `\nport = ${String(this.port)}\nlisten_addresses = '127.0.0.1'\nunix_socket_directories = ''\nfsync = off\nssl = on\n`,
+    );
     writeFileSync(
       join(data, 'pg_hba.conf'),
       'host all raw 127.0.0.1/32 trust\nhost all nobody 127.0.0.1/32 reject\nhost all all 127.0.0.1/32 scram-sha-256\nhost replication all 127.0.0.1/32 scram-sha-256\n',

@@ -49,7 +49,14 @@ async function leadAgain(): Promise<void> {
 }
 
 async function connect(settings: pg.ClientConfig = {}): Promise<pg.Client> {
-  const client = new pg.Client({ host: '127.0.0.1', port: world.proxy.rwPort, user: 'postgres', password: PASSWORD, database: 'postgres', ...settings });
+  const client = new pg.Client({
+    host: '127.0.0.1',
+    port: world.proxy.rwPort,
+    user: 'postgres',
+    password: PASSWORD,
+    database: 'postgres',
+    ...settings,
+  });
   client.on('error', () => undefined);
   clients.push(client);
   await client.connect();
@@ -61,7 +68,15 @@ async function query(sql: string): Promise<pg.QueryResult> {
 }
 
 function psql(port: number, args: readonly string[], dsn = ''): ChildProcess {
-  return postgres.spawn('psql', ['-X', '-q', '-v', 'ON_ERROR_STOP=1', '-d', `host=127.0.0.1 port=${String(port)} user=postgres dbname=postgres ${dsn}`, ...args]);
+  return postgres.spawn('psql', [
+    '-X',
+    '-q',
+    '-v',
+    'ON_ERROR_STOP=1',
+    '-d',
+    `host=127.0.0.1 port=${String(port)} user=postgres dbname=postgres ${dsn}`,
+    ...args,
+  ]);
 }
 
 async function outputOf(child: ChildProcess): Promise<{ readonly code: number | null; readonly out: string; readonly err: string }> {
@@ -117,7 +132,9 @@ describe('through the proxy', () => {
 
   it('TLS runs from end to end: the certificate is the server’s, and the password is bound to the channel', async () => {
     const dsn = 'sslmode=require channel_binding=require';
-    const { code, out, err } = await outputOf(psql(world.proxy.rwPort, ['-At', '-c', 'SELECT ssl, version FROM pg_stat_ssl WHERE pid = pg_backend_pid()'], dsn));
+    const { code, out, err } = await outputOf(
+      psql(world.proxy.rwPort, ['-At', '-c', 'SELECT ssl, version FROM pg_stat_ssl WHERE pid = pg_backend_pid()'], dsn),
+    );
     expect([code, err]).toEqual([0, '']);
     expect(out).toMatch(/^t\|TLSv1\.[23]\n$/);
   });
@@ -128,7 +145,12 @@ describe('through the proxy', () => {
       const child = psql(world.proxy.rwPort, ['-c', marker], `sslmode=${sslmode}`);
       const done = outputOf(child);
       const watcher = await connect();
-      await until('the query runs', 5_000, async () => (await watcher.query('SELECT 1 FROM pg_stat_activity WHERE query = $1 AND state = $2', [marker, 'active'])).rowCount === 1);
+      await until(
+        'the query runs',
+        5_000,
+        async () =>
+          (await watcher.query('SELECT 1 FROM pg_stat_activity WHERE query = $1 AND state = $2', [marker, 'active'])).rowCount === 1,
+      );
       child.kill('SIGINT');
       const { code, err } = await done;
       expect(code).not.toBe(0);
@@ -138,7 +160,11 @@ describe('through the proxy', () => {
 
   it('a replication connection takes a base backup', async () => {
     const target = postgres.path('backup');
-    const child = postgres.spawn('pg_basebackup', ['-h', '127.0.0.1', '-p', String(world.proxy.rwPort), '-U', 'postgres', '-D', target, '-c', 'fast', '-X', 'stream'], { PGSSLMODE: 'disable' });
+    const child = postgres.spawn(
+      'pg_basebackup',
+      ['-h', '127.0.0.1', '-p', String(world.proxy.rwPort), '-U', 'postgres', '-D', target, '-c', 'fast', '-X', 'stream'],
+      { PGSSLMODE: 'disable' },
+    );
     const { code, err } = await outputOf(child);
     expect([code, err]).toEqual([0, '']);
     expect(existsSync(`${target}/backup_label`)).toBe(true);
@@ -154,7 +180,9 @@ describe('through the proxy', () => {
   });
 
   it('protocol options that the server does not know are negotiated by the server', async () => {
-    const raw = new RawClient(world.proxy.rwPort).send(startupPacket({ user: 'raw', database: 'postgres', '_pq_.unknown': 'on' }, 0x0003_270f));
+    const raw = new RawClient(world.proxy.rwPort).send(
+      startupPacket({ user: 'raw', database: 'postgres', '_pq_.unknown': 'on' }, 0x0003_270f),
+    );
     await raw.untilMessage('Z');
     expect(raw.messages[0]?.type).toBe('v');
     raw.close();

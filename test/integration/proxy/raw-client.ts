@@ -5,7 +5,9 @@ import { until } from '../../support/until.ts';
 export type Message = { readonly type: string; readonly body: Buffer };
 
 export function startupPacket(parameters: Readonly<Record<string, string>>, version = 0x0003_0000): Buffer {
-  const text = `${Object.entries(parameters).map(([key, value]) => `${key}\0${value}\0`).join('')}\0`;
+  const text = `${Object.entries(parameters)
+    .map(([key, value]) => `${key}\0${value}\0`)
+    .join('')}\0`;
   return request(version, Buffer.from(text));
 }
 
@@ -49,7 +51,7 @@ export class RawClient {
   /** Whole messages received so far. */
   get messages(): readonly Message[] {
     const found: Message[] = [];
-    for (let at = 0; at + 5 <= this.#received.length; ) {
+    for (let at = 0; at + 5 <= this.#received.length;) {
       const end = at + 1 + this.#received.readUInt32BE(at + 1);
       if (end > this.#received.length) break;
       found.push({ type: String.fromCharCode(this.#received[at] ?? 0), body: this.#received.subarray(at + 5, end) });

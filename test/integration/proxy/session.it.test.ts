@@ -26,7 +26,9 @@ async function server(): Promise<ScriptedServer> {
 }
 
 /** Two nodes; nobody leads yet. */
-async function world(settings: Partial<ProxyConfig> = {}): Promise<{ world: World; a: FakeNode; b: FakeNode; serverA: ScriptedServer; serverB: ScriptedServer }> {
+async function world(
+  settings: Partial<ProxyConfig> = {},
+): Promise<{ world: World; a: FakeNode; b: FakeNode; serverA: ScriptedServer; serverB: ScriptedServer }> {
   const [serverA, serverB] = [await server(), await server()];
   const [a, b] = [new FakeNode('n1', serverA.port), new FakeNode('n2', serverB.port)];
   b.answers.postgres = { kind: 'standby', streaming: true };
@@ -239,7 +241,10 @@ describe('a session', () => {
     w.lead(a, 1);
     const one = client(w.proxy.rwPort).send(STARTUP);
     await one.untilMessage('Z');
-    const notice = message('N', 'SWARNING\0VWARNING\0C01000\0Mcanceling wait for synchronous replication due to user request\0RSyncRepWaitForLSN\0\0');
+    const notice = message(
+      'N',
+      'SWARNING\0VWARNING\0C01000\0Mcanceling wait for synchronous replication due to user request\0RSyncRepWaitForLSN\0\0',
+    );
     const bytes = Buffer.concat([notice, message('C', 'COMMIT\0'), READY]);
     serverA.sockets[0]?.write(bytes.subarray(0, 20));
     serverA.sockets[0]?.write(bytes.subarray(20));
@@ -452,7 +457,9 @@ describe('the read-only port', () => {
     await reader.untilMessage('Z');
     b.answers.postgres = { kind: 'primary', open: true };
     w.lead(b, 2);
-    await w.until('the new primary is known', ({ nodes }) => nodes.some(({ member, postgres }) => member === b.member && postgres === 'primary'));
+    await w.until('the new primary is known', ({ nodes }) =>
+      nodes.some(({ member, postgres }) => member === b.member && postgres === 'primary'),
+    );
     expect([reader.ended, (await w.status()).counts.cut]).toEqual(['open', 0]);
     b.answers.postgres = { kind: 'stopped' };
     await reader.untilEnd();
@@ -473,13 +480,22 @@ describe('what the proxy tells about itself', () => {
   it('is ready while a client would get a server, alive always, and listed in the store', async () => {
     const { world: w, a } = await world();
     const codes = async (): Promise<readonly number[]> =>
-      Promise.all(['/liveness', '/readiness', '/health'].map(async (path) => (await fetch(`http://127.0.0.1:${String(w.proxy.apiPort)}${path}`)).status));
+      Promise.all(
+        ['/liveness', '/readiness', '/health'].map(
+          async (path) => (await fetch(`http://127.0.0.1:${String(w.proxy.apiPort)}${path}`)).status,
+        ),
+      );
     expect(await codes()).toEqual([200, 503, 503]);
     w.lead(a, 1);
     await w.until('the leader is known', ({ readWriteTarget }) => readWriteTarget === a.member);
     expect(await codes()).toEqual([200, 200, 200]);
     await w.until('it is listed', () => w.presence() !== null);
-    expect(JSON.parse(w.presence() ?? '')).toEqual({ id: 'p1', rwPort: w.proxy.rwPort, roPort: w.proxy.roPort, url: `http://127.0.0.1:${String(w.proxy.apiPort)}` });
+    expect(JSON.parse(w.presence() ?? '')).toEqual({
+      id: 'p1',
+      rwPort: w.proxy.rwPort,
+      roPort: w.proxy.roPort,
+      url: `http://127.0.0.1:${String(w.proxy.apiPort)}`,
+    });
     await w.proxy.close();
     expect(w.presence()).toBeNull();
   });

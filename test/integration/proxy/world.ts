@@ -53,8 +53,51 @@ export class FakeNode {
   }
 
   get record(): string {
-    return encodeNode({ member: this.member, bootCount: 1, pgHost: '127.0.0.1', pgPort: this.pgPort, agentUrl: `http://127.0.0.1:${String(this.#agentPort)}`, priority: 1 });
+    return encodeNode({
+      member: this.member,
+      bootCount: 1,
+      pgHost: '127.0.0.1',
+      pgPort: this.pgPort,
+      agentUrl: `http://127.0.0.1:${String(this.#agentPort)}`,
+      priority: 1,
+    });
   }
+}
+
+export function proxyConfig(settings: Partial<ProxyConfig> = {}): ProxyConfig {
+  return {
+    cluster: 'test',
+    id: 'p1',
+    etcd: { endpoints: [], username: null, password: null, caFile: null, certFile: null, keyFile: null },
+    listenHost: '127.0.0.1',
+    rwPort: 0,
+    roPort: 0,
+    api: { host: '127.0.0.1', port: 0 },
+    holdMs: 10_000,
+    holdMax: 100,
+    maxLagBytes: 1_000_000,
+    roFallback: 'primary',
+    log: { level: 'silent' },
+    ...settings,
+  };
+}
+
+export function leaderText(node: FakeNode, at: number, seq: number, state: LeaderState = { kind: 'serving' }): string {
+  return encodeLeader({
+    systemId: '7',
+    epoch: epoch(BigInt(at)),
+    seq,
+    holder: node.member,
+    state,
+    mode: 'quorum',
+    set: NOBODY,
+    timeline: timelineId(1),
+    floor: { timeline: timelineId(1), lsn: lsn(1n) },
+    barred: [],
+    ttlMs: 5_000,
+    observed: null,
+    nonce: `nonce${String(seq)}`,
+  });
 }
 
 export class World {
@@ -72,21 +115,7 @@ export class World {
     const world = new World(nodes);
     for (const node of nodes) await node.listen();
     for (const node of nodes) world.register(node);
-    const config: ProxyConfig = {
-      cluster: 'test',
-      id: 'p1',
-      etcd: { endpoints: [], username: null, password: null, caFile: null, certFile: null, keyFile: null },
-      listenHost: '127.0.0.1',
-      rwPort: 0,
-      roPort: 0,
-      api: { host: '127.0.0.1', port: 0 },
-      holdMs: 10_000,
-      holdMax: 100,
-      maxLagBytes: 1_000_000,
-      roFallback: 'primary',
-      log: { level: 'silent' },
-      ...settings,
-    };
+    const config = proxyConfig(settings);
     const level = process.env['PGBATON_TEST_LOG'] === undefined ? 'silent' : 'debug';
     world.proxy = await startProxy(config, world.dcs, createLogger({ level, name: 'proxy' }));
     return world;
@@ -105,21 +134,7 @@ export class World {
   /** Writes the leader record as an agent would. */
   lead(node: FakeNode, at: number, state: LeaderState = { kind: 'serving' }): void {
     this.#seq += 1;
-    const value = encodeLeader({
-      systemId: '7',
-      epoch: epoch(BigInt(at)),
-      seq: this.#seq,
-      holder: node.member,
-      state,
-      mode: 'quorum',
-      set: NOBODY,
-      timeline: timelineId(1),
-      floor: { timeline: timelineId(1), lsn: lsn(1n) },
-      barred: [],
-      ttlMs: 5_000,
-      observed: null,
-      nonce: `nonce${String(this.#seq)}`,
-    });
+    const value = leaderText(node, at, this.#seq, state);
     this.store.put({ key: keys.leader, value });
   }
 

@@ -4,10 +4,23 @@ import { epoch } from '../../../../shared/domain/epoch.ts';
 import { decodeNodeStatus } from '../../../../proxy/core/agent-answer.ts';
 
 describe('decodeNodeStatus', () => {
-  const answer = { name: 'n1', member: 'n1~aaaaaaaaaaaa', postgres: { kind: 'standby', streaming: true }, epoch: '12', lagBytes: 5, more: 'ignored' };
+  const answer = {
+    name: 'n1',
+    member: 'n1~aaaaaaaaaaaa',
+    postgres: { kind: 'standby', streaming: true },
+    epoch: '12',
+    lagBytes: 5,
+    more: 'ignored',
+  };
 
   it('reads what routing needs and ignores the rest', () => {
-    expect(decodeNodeStatus(answer, 7)).toEqual({ member: 'n1~aaaaaaaaaaaa', postgres: { kind: 'standby', streaming: true }, epoch: epoch(12n), lagBytes: 5, askedAtMs: 7 });
+    expect(decodeNodeStatus(answer, 7)).toEqual({
+      member: 'n1~aaaaaaaaaaaa',
+      postgres: { kind: 'standby', streaming: true },
+      epoch: epoch(12n),
+      lagBytes: 5,
+      askedAtMs: 7,
+    });
   });
 
   it.each([

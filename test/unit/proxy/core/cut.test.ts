@@ -26,7 +26,10 @@ describe('a session on the leader', () => {
   });
 
   it('follows the epoch that its holder raised', () => {
-    expect(decideCut(bond, { ...threeNodes(), leader: leader(N1, 7) }, NOW_MS)).toEqual({ kind: 'keep', bond: { ...bond, epoch: epoch(7n) } });
+    expect(decideCut(bond, { ...threeNodes(), leader: leader(N1, 7) }, NOW_MS)).toEqual({
+      kind: 'keep',
+      bond: { ...bond, epoch: epoch(7n) },
+    });
   });
 
   it('is kept although its agent is silent: only the record ends it', () => {

@@ -20,7 +20,8 @@ function encode(messages: readonly Message[]): Buffer {
 /** Feeds a chunk to the end; returns the watched bodies and the offsets behind them. */
 function walkOver(walk: MessageWalk, chunk: Uint8Array): { readonly offset: number; readonly body: string }[] {
   const seen: { readonly offset: number; readonly body: string }[] = [];
-  for (let at = walk.feed(chunk, 0); at >= 0; at = walk.feed(chunk, at)) seen.push({ offset: at, body: Buffer.from(walk.body).toString('hex') });
+  for (let at = walk.feed(chunk, 0); at >= 0; at = walk.feed(chunk, at))
+    seen.push({ offset: at, body: Buffer.from(walk.body).toString('hex') });
   return seen;
 }
 

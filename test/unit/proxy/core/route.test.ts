@@ -96,7 +96,12 @@ describe('routeReadOnly', () => {
   });
 
   it('waits for a leader as long as any other client when there is none', () => {
-    const route = routeReadOnly({ ...alone, leader: leader(N1, 5, { kind: 'promoting' }) }, { ...POLICY, fallback: 'refuse' }, load(), NOW_MS);
+    const route = routeReadOnly(
+      { ...alone, leader: leader(N1, 5, { kind: 'promoting' }) },
+      { ...POLICY, fallback: 'refuse' },
+      load(),
+      NOW_MS,
+    );
     expect(route).toMatchObject({ kind: 'none', waitMs: null });
   });
 });

@@ -21,13 +21,33 @@ describe('parseOpening', () => {
     ['an SSLRequest with a tail of its own', packet(80_877_103, Buffer.alloc(4)), { kind: 'garbage', why: 'invalid length of SSLRequest' }],
     ['a GSSENCRequest', packet(80_877_104), { kind: 'gss-request', length: 8 }],
     ['a length below the header', Buffer.from([0, 0, 0, 7, 0, 3, 0, 0]), { kind: 'garbage', why: 'invalid length of startup packet' }],
-    ['a length above the limit, seen at once', Buffer.from([0, 0, 0x27, 0x15]), { kind: 'garbage', why: 'invalid length of startup packet' }],
+    [
+      'a length above the limit, seen at once',
+      Buffer.from([0, 0, 0x27, 0x15]),
+      { kind: 'garbage', why: 'invalid length of startup packet' },
+    ],
     ['a protocol 2 client', packet(0x0002_0000), { kind: 'unsupported', major: 2, minor: 0 }],
-    ['a startup packet without its last byte', packet(V3, Buffer.from('user\0x\0')), { kind: 'garbage', why: 'invalid startup packet layout: expected terminator as last byte' }],
-    ['a startup packet with a tail', packet(V3, Buffer.from('user\0x\0\0y')), { kind: 'garbage', why: 'invalid startup packet layout: expected terminator as last byte' }],
-    ['a name without a value', packet(V3, Buffer.from('user\0')), { kind: 'garbage', why: 'invalid startup packet layout: expected terminator as last byte' }],
+    [
+      'a startup packet without its last byte',
+      packet(V3, Buffer.from('user\0x\0')),
+      { kind: 'garbage', why: 'invalid startup packet layout: expected terminator as last byte' },
+    ],
+    [
+      'a startup packet with a tail',
+      packet(V3, Buffer.from('user\0x\0\0y')),
+      { kind: 'garbage', why: 'invalid startup packet layout: expected terminator as last byte' },
+    ],
+    [
+      'a name without a value',
+      packet(V3, Buffer.from('user\0')),
+      { kind: 'garbage', why: 'invalid startup packet layout: expected terminator as last byte' },
+    ],
     ['a cancel request without a key', packet(80_877_102, Buffer.alloc(4)), { kind: 'garbage', why: 'invalid length of CancelRequest' }],
-    ['a cancel request with a key of 257 bytes', packet(80_877_102, Buffer.alloc(261)), { kind: 'garbage', why: 'invalid length of CancelRequest' }],
+    [
+      'a cancel request with a key of 257 bytes',
+      packet(80_877_102, Buffer.alloc(261)),
+      { kind: 'garbage', why: 'invalid length of CancelRequest' },
+    ],
   ] as const)('%s', (_what, bytes, expected) => {
     expect(parseOpening(bytes)).toEqual(expected);
   });
@@ -36,7 +56,12 @@ describe('parseOpening', () => {
     const bytes = Buffer.concat([packet(V3, Buffer.from('user\0ann\0replication\0database\0x\0\0\0')), Buffer.from('more')]);
     const opening = parseOpening(bytes);
     expect(opening).toMatchObject({ kind: 'startup', length: bytes.length - 4, minor: 0 });
-    if (opening.kind === 'startup') expect([...opening.parameters]).toEqual([['user', 'ann'], ['replication', 'database'], ['x', '']]);
+    if (opening.kind === 'startup')
+      expect([...opening.parameters]).toEqual([
+        ['user', 'ann'],
+        ['replication', 'database'],
+        ['x', ''],
+      ]);
   });
 
   it('accepts a greased version and unknown options: the server answers those', () => {
@@ -46,16 +71,23 @@ describe('parseOpening', () => {
   it.each([4, 32, 256])('reads a cancel key of %i bytes', (bytes) => {
     const secret = Buffer.alloc(bytes, 7);
     const pid = Buffer.from([0, 0, 1, 2]);
-    expect(parseOpening(packet(80_877_102, Buffer.concat([pid, secret])))).toEqual({ kind: 'cancel', length: 12 + bytes, pid: 258, secret: Uint8Array.from(secret) });
+    expect(parseOpening(packet(80_877_102, Buffer.concat([pid, secret])))).toEqual({
+      kind: 'cancel',
+      length: 12 + bytes,
+      pid: 258,
+      secret: Uint8Array.from(secret),
+    });
   });
 
   it('never throws, and never waits for more than the largest packet, whatever the bytes', () => {
     const random = fc.uint8Array({ maxLength: 200 });
-    const nearly = fc.tuple(fc.constantFrom(V3, 80_877_102, 80_877_103, 80_877_104), fc.integer({ min: 0, max: 300 }), random).map(([code, length, rest]) => {
-      const bytes = packet(code, rest);
-      bytes.writeUInt32BE(length, 0);
-      return bytes;
-    });
+    const nearly = fc
+      .tuple(fc.constantFrom(V3, 80_877_102, 80_877_103, 80_877_104), fc.integer({ min: 0, max: 300 }), random)
+      .map(([code, length, rest]) => {
+        const bytes = packet(code, rest);
+        bytes.writeUInt32BE(length, 0);
+        return bytes;
+      });
     fc.assert(
       fc.property(fc.oneof(random, nearly), (bytes) => {
         const opening = parseOpening(bytes);

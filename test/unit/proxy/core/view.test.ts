@@ -18,7 +18,9 @@ describe('judgeRecord', () => {
   });
 
   it('lets the routed epoch never fall, whatever comes in whatever order', () => {
-    const anyLeader = fc.record({ at: fc.integer({ min: 0, max: 5 }), seq: fc.integer({ min: 0, max: 3 }) }).map(({ at, seq }) => leader(N1, at, { kind: 'serving' }, seq));
+    const anyLeader = fc
+      .record({ at: fc.integer({ min: 0, max: 5 }), seq: fc.integer({ min: 0, max: 3 }) })
+      .map(({ at, seq }) => leader(N1, at, { kind: 'serving' }, seq));
     fc.assert(
       fc.property(fc.array(anyLeader, { maxLength: 30 }), (records) => {
         let routed: Leader | null = null;

@@ -10,7 +10,12 @@ describe('ErrorResponse', () => {
     const bytes = encodeFatal(DEPOSED);
     expect(bytes.readUInt32BE(1)).toBe(bytes.length - 1);
     expect(bytes.at(-1)).toBe(0);
-    expect(Object.fromEntries(firstError(bytes) ?? [])).toEqual({ S: 'FATAL', V: 'FATAL', C: '57P01', M: 'terminating connection due to administrator command' });
+    expect(Object.fromEntries(firstError(bytes) ?? [])).toEqual({
+      S: 'FATAL',
+      V: 'FATAL',
+      C: '57P01',
+      M: 'terminating connection due to administrator command',
+    });
   });
 
   it('counts bytes, not characters', () => {
