@@ -3,7 +3,8 @@
  * something: whether the first one arrived is unknown then, and a second one would be a second operation.
  */
 import type { ClusterStatus, NodeStatus } from '../shared/domain/cluster-status.ts';
-import { AppError, appError, ERRORS, messageOf, type ErrorCode } from '../shared/errors.ts';
+import { appError, ERRORS, type AppError, type ErrorCode } from '../shared/errors.ts';
+import { httpJson } from '../shared/http/client.ts';
 
 export type Reply = { readonly kind: 'answer'; readonly status: number; readonly body: unknown } | { readonly kind: 'silent'; readonly why: string };
 
@@ -13,19 +14,8 @@ const READ_BUDGET_MS = 2_000;
 const WRITE_BUDGET_MS = 10_000;
 
 export async function ask({ url, method = 'GET', body, token = null, budgetMs }: Question): Promise<Reply> {
-  try {
-    const response = await fetch(url, {
-      method,
-      headers: { ...(body === undefined ? {} : { 'content-type': 'application/json' }), ...(token === null ? {} : { authorization: `Bearer ${token}` }) },
-      ...(body === undefined ? {} : { body: JSON.stringify(body) }),
-      signal: AbortSignal.timeout(budgetMs),
-    });
-    const text = await response.text();
-    return { kind: 'answer', status: response.status, body: text === '' ? null : (JSON.parse(text) as unknown) };
-  } catch (error) {
-    const cause = error instanceof Error && error.cause instanceof Error ? error.cause : error;
-    return { kind: 'silent', why: messageOf(cause) };
-  }
+  const outcome = await httpJson({ url, method, timeoutMs: budgetMs, ...(body === undefined ? {} : { body }), ...(token === null ? {} : { token }) });
+  return outcome.kind === 'ok' ? { kind: 'answer', status: outcome.status, body: outcome.body } : { kind: 'silent', why: outcome.why };
 }
 
 /** The first successful answer to a GET; null when nobody has one. All are asked at once: a dead node must not cost its whole deadline. */

@@ -1,27 +1,29 @@
-/** How complete a cluster is, in numbers. Pure. It only counts what nodes say of themselves; it decides nothing. */
+/** How complete a cluster is, in numbers and in one sentence. Pure. It only counts what nodes say of themselves; it decides nothing. */
 import type { ClusterStatus, NodeStatus } from '../shared/domain/cluster-status.ts';
 
-export type ClusterSummary = { readonly primaries: number; readonly streamingStandbys: number };
+export type ClusterSummary = {
+  readonly primaries: number;
+  readonly streamingStandbys: number;
+  /** Null when the cluster is whole: one open primary under a serving leader, and every other known node streams and counts. */
+  readonly missing: string | null;
+};
 
-export function summarize({ nodes }: Pick<ClusterStatus, 'nodes'>): ClusterSummary {
-  const seen = nodes.filter((node): node is NodeStatus => !('unreachable' in node));
-  return {
-    primaries: seen.filter(({ postgres }) => postgres.kind === 'primary').length,
-    streamingStandbys: seen.filter(({ postgres }) => postgres.kind === 'standby' && postgres.streaming).length,
-  };
+export function summarize(cluster: Pick<ClusterStatus, 'nodes' | 'leader'>): ClusterSummary {
+  const seen = cluster.nodes.filter((node): node is NodeStatus => !('unreachable' in node));
+  const primaries = seen.filter(({ postgres }) => postgres.kind === 'primary').length;
+  const streamingStandbys = seen.filter(({ postgres }) => postgres.kind === 'standby' && postgres.streaming).length;
+  return { primaries, streamingStandbys, missing: whatIsMissing(cluster, seen, { primaries, streamingStandbys }) };
 }
 
-/** Null when the cluster is as it should be: one open primary under a serving leader, and everybody else streams and counts. */
-export function whatIsMissing(cluster: ClusterStatus, nodeCount: number): string | null {
-  const { leader } = cluster;
+function whatIsMissing({ leader, nodes }: Pick<ClusterStatus, 'nodes' | 'leader'>, seen: readonly NodeStatus[], counts: Omit<ClusterSummary, 'missing'>): string | null {
   if (leader === null) return 'no leader yet';
   if (leader.state !== 'serving') return `the leader ${leader.name} is ${leader.state}`;
-  const { primaries, streamingStandbys } = summarize(cluster);
-  if (primaries !== 1) return `${String(primaries)} primaries`;
-  if (!cluster.nodes.some((node) => node.name === leader.name && !('unreachable' in node) && node.postgres.kind === 'primary' && node.postgres.open)) {
-    return `the primary ${leader.name} does not let clients in yet`;
-  }
-  if (streamingStandbys < nodeCount - 1) return `${String(streamingStandbys)} of ${String(nodeCount - 1)} standbys stream`;
-  if (leader.mode === 'quorum' && leader.members.length < nodeCount - 1) return `${String(leader.members.length)} of ${String(nodeCount - 1)} standbys are in the set`;
+  if (counts.primaries !== 1) return `${String(counts.primaries)} primaries`;
+  const lets = seen.some(({ name, postgres }) => name === leader.name && postgres.kind === 'primary' && postgres.open);
+  if (!lets) return `the leader ${leader.name} does not let clients in`;
+  const others = nodes.length - 1;
+  if (counts.streamingStandbys < others) return `${String(counts.streamingStandbys)} of ${String(others)} standbys stream`;
+  // In async mode nobody has to acknowledge, so the set says nothing about completeness.
+  if (leader.mode === 'quorum' && leader.members.length < others) return `${String(leader.members.length)} of ${String(others)} standbys are in the set`;
   return null;
 }

@@ -2,10 +2,10 @@
  * Watches a planned operation until it is done or aborted. It only looks: giving up waiting changes nothing, and is reported as "outcome
  * unknown", because the operation may still come about.
  */
-import { setTimeout as sleep } from 'node:timers/promises';
 import type { ClusterStatus } from '../shared/domain/cluster-status.ts';
 import { appError } from '../shared/errors.ts';
 import { monotonicMs } from '../shared/runtime/clock.ts';
+import { sleep } from '../shared/runtime/deadline.ts';
 import { askAny } from './agent-client.ts';
 
 export type Operation = NonNullable<ClusterStatus['operation']>;

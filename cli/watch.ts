@@ -1,7 +1,7 @@
 /** `--watch`: the same picture again and again until a signal. A moment without an answer is shown and does not end it. */
-import { setTimeout as sleep } from 'node:timers/promises';
+import { sleep } from '../shared/runtime/deadline.ts';
+import { shutdownOnSignals } from '../shared/runtime/shutdown.ts';
 import { failureOf } from './failure.ts';
-import { abortOnSignals } from './interrupt.ts';
 import type { Terminal } from './terminal.ts';
 import { UsageError } from './usage-error.ts';
 
@@ -19,7 +19,7 @@ export function watchMs(option: string | boolean | undefined): number | null {
 /** Each picture replaces the former on a terminal, and follows it elsewhere. */
 export async function printOnceOrWatch(terminal: Terminal, everyMs: number | null, json: boolean, picture: () => Promise<string>): Promise<void> {
   if (everyMs === null) terminal.out(await picture());
-  else await printRepeatedly(terminal, everyMs, json, abortOnSignals(), picture);
+  else await printRepeatedly(terminal, everyMs, json, shutdownOnSignals().signal, picture);
 }
 
 export async function printRepeatedly(terminal: Terminal, everyMs: number, json: boolean, signal: AbortSignal, picture: () => Promise<string>): Promise<void> {
@@ -27,7 +27,7 @@ export async function printRepeatedly(terminal: Terminal, everyMs: number, json:
     const text = await picture().catch((error: unknown) => failureText(error, json));
     if (json || !terminal.outIsTerminal) terminal.out(text);
     else terminal.out(`\u001B[H\u001B[2J${text}`);
-    await sleep(everyMs, undefined, { signal }).catch(() => undefined);
+    await sleep(everyMs, signal);
   }
 }
 

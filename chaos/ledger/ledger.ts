@@ -2,9 +2,9 @@
  * The write ledger: N writers that insert numbered rows through one address and remember every acknowledgement. It is the client of the
  * demo and of the tests, and it must stay as naive as a client: it knows nothing of nodes, leaders or faults, and never repeats an attempt.
  */
-import { performance } from 'node:perf_hooks';
-import { setTimeout as sleep } from 'node:timers/promises';
 import { Client } from 'pg';
+import { monotonicMs } from '../../shared/runtime/clock.ts';
+import { sleep, withDeadline } from '../../shared/runtime/deadline.ts';
 import { outcomeOfFailure, sqlStateOf } from './classify.ts';
 import type { Entry, Outcome } from './entry.ts';
 
@@ -22,6 +22,7 @@ export const DEFAULT_LEDGER: Omit<LedgerOptions, 'connectionString'> = { writers
 
 export const CREATE_LEDGER = 'CREATE TABLE IF NOT EXISTS pgbaton_ledger (writer integer NOT NULL, seq integer NOT NULL, at timestamptz NOT NULL DEFAULT clock_timestamp())';
 const INSERT = 'INSERT INTO pgbaton_ledger (writer, seq) VALUES ($1, $2)';
+const GOODBYE_MS = 1_000;
 /** An hour of four fast writers; the ledger ends with an error rather than fill the memory. */
 const MAX_ENTRIES = 2_000_000;
 
@@ -102,9 +103,9 @@ export class Ledger {
   async #writeUntilBroken(client: Client, writer: number, firstSeq: number): Promise<number> {
     let seq = firstSeq;
     for (; !this.#stop.signal.aborted; seq += 1) {
-      const invokedMs = performance.now();
+      const invokedMs = monotonicMs();
       const result = await this.#attempt(client, writer, seq);
-      const endedMs = performance.now();
+      const endedMs = monotonicMs();
       if (this.#entries.length >= MAX_ENTRIES) throw new Error(`the ledger is full: ${String(MAX_ENTRIES)} attempts`);
       this.#entries.push({ writer, seq, invokedMs, endedMs, outcome: result.outcome });
       if (result.outcome === 'ok') this.#lastAckMs = endedMs;
@@ -118,34 +119,24 @@ export class Ledger {
   }
 
   async #attempt(client: Client, writer: number, seq: number): Promise<{ readonly outcome: Outcome; readonly error: unknown }> {
-    const impatience = new AbortController();
-    const tooLate = sleep(this.#options.patienceMs, undefined, { signal: impatience.signal }).then(() => {
-      throw new Error(`no answer within ${String(this.#options.patienceMs)} ms`);
-    });
-    tooLate.catch(() => undefined);
-    const statement = client.query(INSERT, [writer, seq]);
-    statement.catch(() => undefined);
+    const { patienceMs } = this.#options;
     try {
-      await Promise.race([statement, tooLate]);
-      return { outcome: 'ok', error: null };
+      const answer = await withDeadline(async () => client.query(INSERT, [writer, seq]), patienceMs);
+      if (answer.kind === 'done') return { outcome: 'ok', error: null };
+      return { outcome: 'unknown', error: new Error(`no answer within ${String(patienceMs)} ms`) };
     } catch (error) {
       return { outcome: outcomeOfFailure(error, true), error };
-    } finally {
-      impatience.abort();
     }
   }
 
   #note(writer: number, phase: ClientError['phase'], error: unknown): void {
     const message = error instanceof Error ? error.message : String(error);
     const code = sqlStateOf(error) ?? (error instanceof Error && 'code' in error ? String(error.code) : 'none');
-    if (this.#errors.length < MAX_ENTRIES) this.#errors.push({ atMs: performance.now(), writer, phase, code, message });
+    if (this.#errors.length < MAX_ENTRIES) this.#errors.push({ atMs: monotonicMs(), writer, phase, code, message });
   }
 }
 
 /** A broken or silent session cannot say goodbye; nobody waits for it longer than a second. */
 async function close(client: Client): Promise<void> {
-  const patience = new AbortController();
-  const ended = client.end().catch(() => undefined);
-  await Promise.race([ended, sleep(1_000, undefined, { signal: patience.signal }).catch(() => undefined)]);
-  patience.abort();
+  await withDeadline(async () => client.end(), GOODBYE_MS).catch(() => undefined);
 }

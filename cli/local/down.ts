@@ -4,9 +4,9 @@
  */
 import { readFileSync, rmSync } from 'node:fs';
 import { join } from 'node:path';
-import { setTimeout as sleep } from 'node:timers/promises';
 import { appError, systemErrorCode } from '../../shared/errors.ts';
 import { monotonicMs } from '../../shared/runtime/clock.ts';
+import { sleep } from '../../shared/runtime/deadline.ts';
 import type { Layout } from './layout.ts';
 import type { LocalPlan } from './plan.ts';
 import { listProcesses, ownedProcesses, type ProcessInfo } from './processes.ts';

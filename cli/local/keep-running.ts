@@ -4,9 +4,9 @@
  */
 import { spawn } from 'node:child_process';
 import { closeSync, openSync, writeSync } from 'node:fs';
-import { setTimeout as sleep } from 'node:timers/promises';
 import { messageOf } from '../../shared/errors.ts';
 import { monotonicMs, wallClockIso } from '../../shared/runtime/clock.ts';
+import { sleep } from '../../shared/runtime/deadline.ts';
 
 export type Program = {
   readonly name: string;
@@ -36,14 +36,14 @@ async function keepOneRunning(program: Program, options: KeepRunningOptions, sig
   let pauseMs = options.restartAfterMs;
   while (!signal.aborted) {
     if (options.isOnHold(program.name)) {
-      await pause(HOLD_POLL_MS, signal);
+      await sleep(HOLD_POLL_MS, signal);
       continue;
     }
     const startedMs = monotonicMs();
     await runOnce(program, options.onPid, signal);
     if (signal.aborted) return;
     pauseMs = monotonicMs() - startedMs >= options.healthyAfterMs ? options.restartAfterMs : pauseMs;
-    await pause(pauseMs, signal);
+    await sleep(pauseMs, signal);
     pauseMs = Math.min(pauseMs * 2, options.restartAtMostMs);
   }
 }
@@ -77,8 +77,4 @@ function runOnce(program: Program, onPid: KeepRunningOptions['onPid'], signal: A
     if (signal.aborted) abandon();
     else signal.addEventListener('abort', abandon, { once: true });
   });
-}
-
-async function pause(ms: number, signal: AbortSignal): Promise<void> {
-  await sleep(ms, undefined, { signal }).catch(() => undefined);
 }

@@ -9,8 +9,8 @@ import type { Layout } from './layout.ts';
 import { etcdEndpoints, HOST, type LocalPlan } from './plan.ts';
 import { ID_VARIABLE } from './processes.ts';
 
-/** dist/ of the installed package. */
-export const PROGRAM_ROOT = fileURLToPath(new URL('../..', import.meta.url)).replace(/\/$/, '');
+/** dist/ of the installed package. Node 20 runs no TypeScript: sources started by a test runner use what was compiled. */
+export const PROGRAM_ROOT = fileURLToPath(new URL(import.meta.url.endsWith('.ts') ? '../../dist' : '../..', import.meta.url)).replace(/\/$/, '');
 export const CLI_SCRIPT = join(PROGRAM_ROOT, 'cli', 'main.js');
 
 export const PROXY_NAME = 'proxy';

@@ -4,9 +4,9 @@
  */
 import { existsSync, mkdirSync } from 'node:fs';
 import { join } from 'node:path';
-import { setTimeout as sleep } from 'node:timers/promises';
 import type { NodeStatus } from '../../shared/domain/cluster-status.ts';
 import { monotonicMs } from '../../shared/runtime/clock.ts';
+import { sleep } from '../../shared/runtime/deadline.ts';
 import { ask } from '../agent-client.ts';
 import { describeCluster, writeClusterFile, type InnerPids } from './cluster-file.ts';
 import { keepRunning, RESTARTS } from './keep-running.ts';
@@ -53,7 +53,7 @@ async function etcdHealthy(plan: LocalPlan, signal: AbortSignal): Promise<void> 
   while (!signal.aborted && monotonicMs() < deadlineMs) {
     const replies = await Promise.all(etcdEndpoints(plan).map((endpoint) => ask({ url: `${endpoint}/health`, budgetMs: ANSWER_MS })));
     if (replies.every((reply) => reply.kind === 'answer' && reply.status === 200)) return;
-    await sleep(50, undefined, { signal }).catch(() => undefined);
+    await sleep(50, signal);
   }
 }
 
@@ -68,6 +68,6 @@ async function watchInner(plan: LocalPlan, inner: Map<string, InnerPids>, publis
       }),
     );
     publish();
-    await sleep(INNER_POLL_MS, undefined, { signal }).catch(() => undefined);
+    await sleep(INNER_POLL_MS, signal);
   }
 }

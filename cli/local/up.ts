@@ -4,13 +4,13 @@
  */
 import { spawn } from 'node:child_process';
 import { closeSync, openSync, readFileSync } from 'node:fs';
-import { setTimeout as sleep } from 'node:timers/promises';
 import { Client } from 'pg';
 import type { ClusterStatus } from '../../shared/domain/cluster-status.ts';
 import { appError, messageOf } from '../../shared/errors.ts';
 import { monotonicMs } from '../../shared/runtime/clock.ts';
+import { sleep } from '../../shared/runtime/deadline.ts';
 import { viewCluster } from '../agent-client.ts';
-import { whatIsMissing } from '../cluster-summary.ts';
+import { summarize } from '../cluster-summary.ts';
 import type { Environment } from './binaries.ts';
 import { readClusterFile } from './cluster-file.ts';
 import { ownedBy, stopCluster } from './down.ts';
@@ -96,15 +96,16 @@ async function untilReady(plan: LocalPlan, supervisorPid: number, { layout, read
     if (signal.aborted) throw appError('PGB-1406', 'interrupted; everything was stopped');
     if (!isAlive(supervisorPid)) throw appError('PGB-1999', `the supervisor ended: ${lastLine(layout.log('supervisor'))}`);
     if (monotonicMs() > deadlineMs) throw appError('PGB-1406', `not complete after ${String(readyByMs)} ms: ${missing}; everything was stopped, the logs are in ${layout.logs}`);
-    await sleep(POLL_MS, undefined, { signal }).catch(() => undefined);
+    await sleep(POLL_MS, signal);
   }
 }
 
 async function whatIsStillMissing(plan: LocalPlan, layout: Layout): Promise<string | null> {
   const view = await viewCluster(agentUrlsOf(plan), 1_000);
   if (view.kind === 'unseen') return 'no agent answers yet';
-  const missing = whatIsMissing(view.cluster, plan.nodes.length);
+  const { missing } = summarize(view.cluster);
   if (missing !== null) return missing;
+  if (view.cluster.nodes.length < plan.nodes.length) return `${String(view.cluster.nodes.length)} of ${String(plan.nodes.length)} nodes have joined`;
   const runtime = readClusterFile(layout);
   if (runtime === null || !pidsAreKnown(runtime, view.cluster)) return 'the list of processes is not complete yet';
   return proxyLeadsTo(runtime.superuserUri);

@@ -2,11 +2,11 @@
  * `failover`: makes a node take over although the leader does not answer, or has to be replaced at once. The node still asks the set for its
  * promises; only `--declare-lost` gives up members, and with them what only they had.
  */
-import { setTimeout as sleep } from 'node:timers/promises';
 import type { Command } from 'commander';
 import type { ClusterStatus } from '../../shared/domain/cluster-status.ts';
 import { appError } from '../../shared/errors.ts';
 import { monotonicMs } from '../../shared/runtime/clock.ts';
+import { sleep } from '../../shared/runtime/deadline.ts';
 import { requireAccepted, requireCluster, viewCluster } from '../agent-client.ts';
 import { requireConsent } from '../confirm.ts';
 import { addWhereOptions, findCluster, type WhereOptions } from '../find-cluster.ts';

@@ -2,9 +2,10 @@
 import { rmSync } from 'node:fs';
 import { InvalidArgumentError, Option, type Command } from 'commander';
 import { appError } from '../../shared/errors.ts';
+import { shutdownOnSignals } from '../../shared/runtime/shutdown.ts';
 import { requireCluster, viewCluster } from '../agent-client.ts';
 import { summarize } from '../cluster-summary.ts';
-import { abortOnSignals, aborted } from '../interrupt.ts';
+import { aborted } from '../interrupt.ts';
 import { readClusterFile } from '../local/cluster-file.ts';
 import { ownedBy, stopCluster } from '../local/down.ts';
 import { layoutOf, localDir, type Layout } from '../local/layout.ts';
@@ -41,7 +42,7 @@ export function addLocalVerb(program: Command, context: Context): void {
     .requiredOption('--dir <dir>')
     .action(async ({ dir }: { dir: string }) => {
       const layout = layoutOf(localDir(dir, context.terminal.env));
-      await supervise(requirePlan(layout), layout, process.env, abortOnSignals());
+      await supervise(requirePlan(layout), layout, process.env, shutdownOnSignals().signal);
     });
 }
 
@@ -56,7 +57,8 @@ function addUp(local: Command, { terminal }: Context): void {
     .addOption(new Option('--within <seconds>', 'how long to wait until it is complete').argParser(positiveSeconds).default(READY_BY_MS / 1000))
     .action(async (flags: UpFlags, command: Command) => {
       const layout = layoutOf(localDir(flags.dir, terminal.env));
-      const signal = abortOnSignals();
+      // A closed terminal is as good as Ctrl-C: nobody is left who could stop the cluster.
+      const { signal } = shutdownOnSignals({ signals: ['SIGTERM', 'SIGINT', 'SIGHUP'] });
       const { plan, cluster } = await bringUp({
         layout,
         wishes: { nodes: flags.nodes, etcd: flags.etcd, mode: flags.mode, rwPort: flags.rwPort ?? null, roPort: flags.roPort ?? null },
