@@ -2,7 +2,7 @@
 import { describe, expect, it } from 'vitest';
 import { lsn } from '../../../shared/domain/lsn.ts';
 import { timelineId } from '../../../shared/domain/timeline.ts';
-import { message, request } from './raw-client.ts';
+import { message } from './raw-client.ts';
 import { client, STARTUP, world } from './scenario.ts';
 import { AUTH_OK, fatal, READY, type ScriptedServer } from './scripted-server.ts';
 import { FakeNode } from './world.ts';
