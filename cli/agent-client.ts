@@ -6,15 +6,29 @@ import type { ClusterStatus, NodeStatus } from '../shared/domain/cluster-status.
 import { appError, ERRORS, type AppError, type ErrorCode } from '../shared/errors.ts';
 import { httpJson } from '../shared/http/client.ts';
 
-export type Reply = { readonly kind: 'answer'; readonly status: number; readonly body: unknown } | { readonly kind: 'silent'; readonly why: string };
+export type Reply =
+  | { readonly kind: 'answer'; readonly status: number; readonly body: unknown }
+  | { readonly kind: 'silent'; readonly why: string };
 
-export type Question = { readonly url: string; readonly method?: 'GET' | 'POST'; readonly body?: unknown; readonly token?: string | null; readonly budgetMs: number };
+export type Question = {
+  readonly url: string;
+  readonly method?: 'GET' | 'POST';
+  readonly body?: unknown;
+  readonly token?: string | null;
+  readonly budgetMs: number;
+};
 
 const READ_BUDGET_MS = 2_000;
 const WRITE_BUDGET_MS = 10_000;
 
 export async function ask({ url, method = 'GET', body, token = null, budgetMs }: Question): Promise<Reply> {
-  const outcome = await httpJson({ url, method, timeoutMs: budgetMs, ...(body === undefined ? {} : { body }), ...(token === null ? {} : { token }) });
+  const outcome = await httpJson({
+    url,
+    method,
+    timeoutMs: budgetMs,
+    ...(body === undefined ? {} : { body }),
+    ...(token === null ? {} : { token }),
+  });
   return outcome.kind === 'ok' ? { kind: 'answer', status: outcome.status, body: outcome.body } : { kind: 'silent', why: outcome.why };
 }
 
@@ -33,10 +47,15 @@ export type ClusterView = { readonly kind: 'seen'; readonly cluster: ClusterStat
 /** What the agents say about the cluster; of several answers the best informed one. */
 export async function viewCluster(baseUrls: readonly string[], budgetMs = READ_BUDGET_MS): Promise<ClusterView> {
   const replies = await Promise.all(baseUrls.map(async (base) => ({ base, reply: await ask({ url: `${base}/cluster`, budgetMs }) })));
-  const views = replies.flatMap(({ reply }) => (reply.kind === 'answer' && reply.status === 200 && isClusterStatus(reply.body) ? [reply.body] : []));
+  const views = replies.flatMap(({ reply }) =>
+    reply.kind === 'answer' && reply.status === 200 && isClusterStatus(reply.body) ? [reply.body] : [],
+  );
   const best = bestView(views);
   if (best !== null) return { kind: 'seen', cluster: best };
-  return { kind: 'unseen', why: replies.map(({ base, reply }) => `${base}: ${reply.kind === 'silent' ? reply.why : `HTTP ${String(reply.status)}`}`).join('; ') };
+  return {
+    kind: 'unseen',
+    why: replies.map(({ base, reply }) => `${base}: ${reply.kind === 'silent' ? reply.why : `HTTP ${String(reply.status)}`}`).join('; '),
+  };
 }
 
 export async function requireCluster(baseUrls: readonly string[]): Promise<ClusterStatus> {

@@ -15,7 +15,11 @@ export function summarize(cluster: Pick<ClusterStatus, 'nodes' | 'leader'>): Clu
   return { primaries, streamingStandbys, missing: whatIsMissing(cluster, seen, { primaries, streamingStandbys }) };
 }
 
-function whatIsMissing({ leader, nodes }: Pick<ClusterStatus, 'nodes' | 'leader'>, seen: readonly NodeStatus[], counts: Omit<ClusterSummary, 'missing'>): string | null {
+function whatIsMissing(
+  { leader, nodes }: Pick<ClusterStatus, 'nodes' | 'leader'>,
+  seen: readonly NodeStatus[],
+  counts: Omit<ClusterSummary, 'missing'>,
+): string | null {
   if (leader === null) return 'no leader yet';
   if (leader.state !== 'serving') return `the leader ${leader.name} is ${leader.state}`;
   if (counts.primaries !== 1) return `${String(counts.primaries)} primaries`;
@@ -24,6 +28,7 @@ function whatIsMissing({ leader, nodes }: Pick<ClusterStatus, 'nodes' | 'leader'
   const others = nodes.length - 1;
   if (counts.streamingStandbys < others) return `${String(counts.streamingStandbys)} of ${String(others)} standbys stream`;
   // In async mode nobody has to acknowledge, so the set says nothing about completeness.
-  if (leader.mode === 'quorum' && leader.members.length < others) return `${String(leader.members.length)} of ${String(others)} standbys are in the set`;
+  if (leader.mode === 'quorum' && leader.members.length < others)
+    return `${String(leader.members.length)} of ${String(others)} standbys are in the set`;
   return null;
 }

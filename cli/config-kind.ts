@@ -5,7 +5,9 @@ import { loadNodeConfig, loadProxyConfig } from '../shared/config/load.ts';
 import type { NodeConfig } from '../shared/config/node-config.ts';
 import type { ProxyConfig } from '../shared/config/proxy-config.ts';
 
-export type LoadedConfig = { readonly kind: 'node'; readonly config: NodeConfig } | { readonly kind: 'proxy'; readonly config: ProxyConfig };
+export type LoadedConfig =
+  | { readonly kind: 'node'; readonly config: NodeConfig }
+  | { readonly kind: 'proxy'; readonly config: ProxyConfig };
 
 const PROXY_KEYS = ['id', 'rwPort', 'roPort', 'holdMs'];
 

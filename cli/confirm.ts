@@ -9,7 +9,8 @@ import { UsageError } from './usage-error.ts';
 export async function requireConsent(terminal: Terminal, yes: boolean, risks: readonly string[], question: string): Promise<void> {
   for (const risk of risks) terminal.err(`${risk}\n`);
   if (yes) return;
-  if (!terminal.canAsk) throw new UsageError('there is no terminal to ask at', 'Repeat the command with --yes to go on without being asked. Nothing was done.');
+  if (!terminal.canAsk)
+    throw new UsageError('there is no terminal to ask at', 'Repeat the command with --yes to go on without being asked. Nothing was done.');
   // Loaded on demand: an agent that has to be back quickly must not read a prompt library first.
   const { confirm } = await import('@inquirer/prompts');
   const agreed = await confirm({ message: question, default: false }, { output: process.stderr }).catch((error: unknown) => {

@@ -18,7 +18,8 @@ export const EXIT_CODES: readonly { readonly code: number; readonly meaning: str
 export function failureOf(error: unknown): Failure | null {
   if (error instanceof CommanderError) {
     if (error.exitCode === 0) return null;
-    if (error.code === 'commander.help') return { code: 'usage', message: 'a command is missing', hint: 'See the list above, or `pgbaton --help`.', exitCode: 2 };
+    if (error.code === 'commander.help')
+      return { code: 'usage', message: 'a command is missing', hint: 'See the list above, or `pgbaton --help`.', exitCode: 2 };
     return { code: 'usage', message: error.message.replace(/^error: /, ''), hint: 'See `pgbaton --help`.', exitCode: 2 };
   }
   if (error instanceof UsageError) return { code: 'usage', message: error.message, hint: error.hint, exitCode: 2 };
@@ -28,5 +29,8 @@ export function failureOf(error: unknown): Failure | null {
 
 /** Whether the caller asked for JSON, readable even when the rest of the command line is not. */
 export function wantsJson(argv: readonly string[]): boolean {
-  return argv.some((argument, index) => argument === '-ojson' || argument === '--output=json' || (argument === 'json' && ['-o', '--output'].includes(argv[index - 1] ?? '')));
+  return argv.some(
+    (argument, index) =>
+      argument === '-ojson' || argument === '--output=json' || (argument === 'json' && ['-o', '--output'].includes(argv[index - 1] ?? '')),
+  );
 }

@@ -12,7 +12,12 @@ import { readPlan } from './local/plan-file.ts';
 import { readLocalSecret } from './local/secrets.ts';
 import { UsageError } from './usage-error.ts';
 
-export type WhereOptions = { readonly agent?: readonly string[]; readonly config?: string; readonly dir?: string; readonly tokenFile?: string };
+export type WhereOptions = {
+  readonly agent?: readonly string[];
+  readonly config?: string;
+  readonly dir?: string;
+  readonly tokenFile?: string;
+};
 
 export type Where = { readonly agentUrls: readonly string[]; readonly token: () => string };
 
@@ -28,7 +33,8 @@ export function addWhereOptions(command: Command): Command {
 
 export function findCluster(options: WhereOptions, env: Environment): Where {
   const given = [options.agent, options.config, options.dir].filter((option) => option !== undefined);
-  if (given.length > 1) throw new UsageError('--agent, --config and --dir exclude each other', 'Each of them says where the cluster is; give one.');
+  if (given.length > 1)
+    throw new UsageError('--agent, --config and --dir exclude each other', 'Each of them says where the cluster is; give one.');
   if (options.agent !== undefined) return { agentUrls: options.agent.map(baseUrl), token: () => tokenFor(options, env) };
   if (options.config !== undefined) {
     const config = loadNodeConfig(options.config, env);
@@ -37,15 +43,22 @@ export function findCluster(options: WhereOptions, env: Environment): Where {
   const layout = layoutOf(localDir(options.dir, env));
   const plan = readPlan(layout);
   if (plan === null && options.dir === undefined) {
-    throw new UsageError('which cluster is meant?', 'Give --agent URL, --config FILE or --dir DIR; `pgbaton local up` makes a cluster to try.');
+    throw new UsageError(
+      'which cluster is meant?',
+      'Give --agent URL, --config FILE or --dir DIR; `pgbaton local up` makes a cluster to try.',
+    );
   }
   if (plan === null) throw appError('PGB-1501', layout.dir);
-  return { agentUrls: plan.nodes.map(({ apiPort }) => `http://${HOST}:${String(apiPort)}`), token: () => readLocalSecret(layout, 'peer-token') };
+  return {
+    agentUrls: plan.nodes.map(({ apiPort }) => `http://${HOST}:${String(apiPort)}`),
+    token: () => readLocalSecret(layout, 'peer-token'),
+  };
 }
 
 function baseUrl(text: string): string {
   const url = URL.canParse(text) ? new URL(text) : null;
-  if (url === null || !['http:', 'https:'].includes(url.protocol)) throw new UsageError(`${text} is not a URL`, 'It looks like http://10.0.0.1:8008.');
+  if (url === null || !['http:', 'https:'].includes(url.protocol))
+    throw new UsageError(`${text} is not a URL`, 'It looks like http://10.0.0.1:8008.');
   return url.origin;
 }
 
@@ -53,7 +66,10 @@ function tokenFor({ tokenFile }: WhereOptions, env: Environment): string {
   const inline = env['PGBATON_SECRET_PEER_TOKEN'];
   if (tokenFile === undefined) {
     if (inline !== undefined && inline !== '') return inline;
-    throw new UsageError('this command needs the peer token', 'Give --token-file FILE, set PGBATON_SECRET_PEER_TOKEN, or use --config FILE on a node.');
+    throw new UsageError(
+      'this command needs the peer token',
+      'Give --token-file FILE, set PGBATON_SECRET_PEER_TOKEN, or use --config FILE on a node.',
+    );
   }
   try {
     return readFileSync(tokenFile, 'utf8').trim();

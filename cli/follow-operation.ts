@@ -30,7 +30,10 @@ export async function followOperation(
     }
     await sleep(POLL_MS);
   }
-  throw appError('PGB-1406', `operation ${id} was last seen ${last === null ? 'nowhere' : `in stage ${last.stage}`} after ${String(options.withinMs)} ms`);
+  throw appError(
+    'PGB-1406',
+    `operation ${id} was last seen ${last === null ? 'nowhere' : `in stage ${last.stage}`} after ${String(options.withinMs)} ms`,
+  );
 }
 
 function isOperation(answer: unknown): answer is Operation {

@@ -45,10 +45,13 @@ export function buildProgram(context: Context): Command {
 
 /** `list`, `local up` …: every command that does something, hidden ones left out. */
 export function verbNames(command: Command, prefix = ''): readonly string[] {
-  return command.createHelp().visibleCommands(command).flatMap((child) => {
-    if (child.name() === 'help') return [];
-    const name = `${prefix}${child.name()}`;
-    const inner = verbNames(child, `${name} `);
-    return inner.length === 0 ? [name] : inner;
-  });
+  return command
+    .createHelp()
+    .visibleCommands(command)
+    .flatMap((child) => {
+      if (child.name() === 'help') return [];
+      const name = `${prefix}${child.name()}`;
+      const inner = verbNames(child, `${name} `);
+      return inner.length === 0 ? [name] : inner;
+    });
 }

@@ -33,7 +33,10 @@ export type FailoverRequest = { readonly to: string; readonly declareLost: reado
 
 export function failoverRisks(cluster: ClusterStatus | null, { to, declareLost, force }: FailoverRequest): readonly string[] {
   if (cluster === null || cluster.leader === null) {
-    return [`${to} is asked to take over. Nobody knows the leader at the moment, so what could be lost cannot be said in numbers.`, ...forceRisk(force)];
+    return [
+      `${to} is asked to take over. Nobody knows the leader at the moment, so what could be lost cannot be said in numbers.`,
+      ...forceRisk(force),
+    ];
   }
   const { leader } = cluster;
   const needed = leader.k === 0 ? null : leader.members.length - leader.k + 1;

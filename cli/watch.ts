@@ -12,17 +12,29 @@ const LEAST_SECONDS = 0.05;
 export function watchMs(option: string | boolean | undefined): number | null {
   if (option === undefined || option === false) return null;
   const seconds = option === true ? DEFAULT_SECONDS : Number(option);
-  if (!Number.isFinite(seconds) || seconds < LEAST_SECONDS) throw new UsageError(`--watch ${String(option)} is not a number of seconds`, `At least ${String(LEAST_SECONDS)}.`);
+  if (!Number.isFinite(seconds) || seconds < LEAST_SECONDS)
+    throw new UsageError(`--watch ${String(option)} is not a number of seconds`, `At least ${String(LEAST_SECONDS)}.`);
   return seconds * 1000;
 }
 
 /** Each picture replaces the former on a terminal, and follows it elsewhere. */
-export async function printOnceOrWatch(terminal: Terminal, everyMs: number | null, json: boolean, picture: () => Promise<string>): Promise<void> {
+export async function printOnceOrWatch(
+  terminal: Terminal,
+  everyMs: number | null,
+  json: boolean,
+  picture: () => Promise<string>,
+): Promise<void> {
   if (everyMs === null) terminal.out(await picture());
   else await printRepeatedly(terminal, everyMs, json, shutdownOnSignals().signal, picture);
 }
 
-export async function printRepeatedly(terminal: Terminal, everyMs: number, json: boolean, signal: AbortSignal, picture: () => Promise<string>): Promise<void> {
+export async function printRepeatedly(
+  terminal: Terminal,
+  everyMs: number,
+  json: boolean,
+  signal: AbortSignal,
+  picture: () => Promise<string>,
+): Promise<void> {
   while (!signal.aborted) {
     const text = await picture().catch((error: unknown) => failureText(error, json));
     if (json || !terminal.outIsTerminal) terminal.out(text);

@@ -17,7 +17,10 @@ const POLL_MS = 20;
 const RESTART_WATCH_MS = 500;
 
 /** Runs one command to its end and returns its JSON. Throws with the command's own message when it failed. */
-export async function runCli(args: readonly string[], options: { readonly onLine?: (line: string) => void; readonly signal?: AbortSignal } = {}): Promise<unknown> {
+export async function runCli(
+  args: readonly string[],
+  options: { readonly onLine?: (line: string) => void; readonly signal?: AbortSignal } = {},
+): Promise<unknown> {
   const child = spawn(process.execPath, [CLI_SCRIPT, ...args, '-o', 'json'], { stdio: ['ignore', 'pipe', 'pipe'], detached: true });
   const stop = (): void => {
     child.kill('SIGTERM');
@@ -34,7 +37,9 @@ export async function runCli(args: readonly string[], options: { readonly onLine
   const answer = parseAnswer(output);
   if (code === 0) return answer;
   const error = (answer as { readonly error?: { readonly code: string; readonly message: string; readonly hint: string } } | null)?.error;
-  throw new NotReached(error === undefined ? `pgbaton ${args.join(' ')} ended with code ${String(code)}` : `${error.code} ${error.message} (${error.hint})`);
+  throw new NotReached(
+    error === undefined ? `pgbaton ${args.join(' ')} ended with code ${String(code)}` : `${error.code} ${error.message} (${error.hint})`,
+  );
 }
 
 function parseAnswer(output: string): unknown {
@@ -71,7 +76,12 @@ export class ClusterWatch {
   }
 
   /** Waits for what `find` finds in a picture. `describe` says, when it did not come in time, what was seen instead. */
-  async until<T>(find: (view: ClusterView) => T | null, withinMs: number, describe: (view: ClusterView | null) => string, signal: AbortSignal): Promise<T> {
+  async until<T>(
+    find: (view: ClusterView) => T | null,
+    withinMs: number,
+    describe: (view: ClusterView | null) => string,
+    signal: AbortSignal,
+  ): Promise<T> {
     const deadlineMs = monotonicMs() + withinMs;
     for (;;) {
       throwIfInterrupted(signal);
@@ -90,7 +100,10 @@ export class ClusterWatch {
   async #run(): Promise<void> {
     const { signal } = this.#stop;
     while (!signal.aborted) {
-      const child = spawn(process.execPath, [CLI_SCRIPT, 'list', '--dir', this.#dir, '--watch', WATCH_SECONDS, '-o', 'json'], { stdio: ['ignore', 'pipe', 'ignore'], detached: true });
+      const child = spawn(process.execPath, [CLI_SCRIPT, 'list', '--dir', this.#dir, '--watch', WATCH_SECONDS, '-o', 'json'], {
+        stdio: ['ignore', 'pipe', 'ignore'],
+        detached: true,
+      });
       this.#child = child;
       createInterface({ input: child.stdout }).on('line', (line) => {
         this.#latest = parseView(line);

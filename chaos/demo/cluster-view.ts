@@ -17,7 +17,13 @@ export const localClusterSchema = z.object({
 
 export type LocalCluster = z.infer<typeof localClusterSchema>;
 
-const viewSchema = z.object({ nodes: z.array(z.object({ name: z.string() })), leader: z.unknown(), primaries: z.number(), streamingStandbys: z.number(), missing: z.string().nullable() });
+const viewSchema = z.object({
+  nodes: z.array(z.object({ name: z.string() })),
+  leader: z.unknown(),
+  primaries: z.number(),
+  streamingStandbys: z.number(),
+  missing: z.string().nullable(),
+});
 
 export type ClusterView = ClusterStatus & {
   readonly primaries: number;
@@ -50,7 +56,9 @@ export type NodePids = { readonly agent: number; readonly guard: number; readonl
 
 /** The pids a fault needs; throws when the node does not tell them. */
 export function pidsOf(node: NodeStatus): NodePids {
-  return z.object({ agent: pid, guard: pid, postmaster: pid }).parse(node.pids, { error: () => `${node.name} does not tell its process ids` });
+  return z
+    .object({ agent: pid, guard: pid, postmaster: pid })
+    .parse(node.pids, { error: () => `${node.name} does not tell its process ids` });
 }
 
 export function nodeUri(cluster: LocalCluster, name: string): string {

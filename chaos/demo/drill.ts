@@ -50,7 +50,8 @@ export async function untilWhole({ cluster, watch, signal }: Pick<Stage, 'cluste
   return watch.until(
     (view) => (view.missing === null && view.nodes.length === nodeCount ? view : null),
     WHOLE_WITHIN_MS,
-    (view) => `the cluster is not whole: ${view?.missing ?? (view === null ? 'no agent answers' : `${String(view.nodes.length)} of ${String(nodeCount)} nodes`)}`,
+    (view) =>
+      `the cluster is not whole: ${view?.missing ?? (view === null ? 'no agent answers' : `${String(view.nodes.length)} of ${String(nodeCount)} nodes`)}`,
     signal,
   );
 }
@@ -69,14 +70,25 @@ export async function runDrill(stage: Stage, fault: Fault): Promise<Measurement>
   const after = await untilRecovered(stage, faultMs, before);
   const handover = handoverOf(stage, fault, leader.name, after, faultMs);
   const recovered = measure(stage, faultMs);
-  screen.event(faultMs, `writes are back: ${recovered.gap.ended ? `${recovered.gap.lengthMs.toFixed(0)} ms without an acknowledgement` : 'not yet steady'}`, recovered.gap.toMs);
+  screen.event(
+    faultMs,
+    `writes are back: ${recovered.gap.ended ? `${recovered.gap.lengthMs.toFixed(0)} ms without an acknowledgement` : 'not yet steady'}`,
+    recovered.gap.toMs,
+  );
   const data = await checkData(stage, after);
   await fault.mend(leader.name);
   await untilWhole(stage);
   screen.event(faultMs, 'one primary and all standbys stream again');
   // Measured to the end of the repair: a standby that comes back must not hold up writes either.
   const { gap, worstWriterMs, errors } = measure(stage, faultMs);
-  const measured: Measurement = { kind: fault.kind, outageMs: gap.lengthMs, outageEnded: gap.ended, worstWriterMs, clientErrors: errors.length, ...data };
+  const measured: Measurement = {
+    kind: fault.kind,
+    outageMs: gap.lengthMs,
+    outageEnded: gap.ended,
+    worstWriterMs,
+    clientErrors: errors.length,
+    ...data,
+  };
   const good = gap.ended && gap.lengthMs <= OUTAGE_BUDGET_MS[fault.kind] && data.lostWrites === 0 && data.wrongRows === 0;
   screen.box(reportCard(measured, { ...handover, errorCodes: countCodes(errors) }), good ? 'good' : 'bad');
   return measured;
@@ -96,7 +108,7 @@ async function untilRecovered({ watch, ledger, screen, signal }: Stage, faultMs:
     const [firstError] = ledger.errorsSince(faultMs);
     if (firstError !== undefined) tell(`first client error: ${firstError.code} ${firstError.message}`, firstError.atMs);
     const view = watch.latest;
-    if (view?.leader != null && isAnother(view, before)) {
+    if (view !== null && view.leader !== null && isAnother(view, before)) {
       tell(`${view.leader.name} leads, ${view.leader.state}, epoch ${view.leader.epoch}`);
       for (const phase of phasesOf(leaderOf(view)?.lastFailover ?? null, view.leader.epoch)) {
         tell(`  ${view.leader.name}: ${phase.phase} took ${(phase.endMs - phase.startMs).toFixed(0)} ms`);
@@ -108,8 +120,12 @@ async function untilRecovered({ watch, ledger, screen, signal }: Stage, faultMs:
       }
     }
     if (monotonicMs() > deadlineMs) {
-      const leader = view?.leader;
-      throw new NotReached(`${String(RECOVERED_WITHIN_MS / 1000)} s after the fault: ${leader == null ? 'no leader is seen' : `${leader.name} is ${leader.state}, epoch ${leader.epoch}`}, last write acknowledged ${((ledger.lastAckMs ?? faultMs) - faultMs).toFixed(0)} ms after the fault`);
+      const leader = view?.leader ?? null;
+      const seen = leader === null ? 'no leader is seen' : `${leader.name} is ${leader.state}, epoch ${leader.epoch}`;
+      const lastAck = ((ledger.lastAckMs ?? faultMs) - faultMs).toFixed(0);
+      throw new NotReached(
+        `${String(RECOVERED_WITHIN_MS / 1000)} s after the fault: ${seen}, last write acknowledged ${lastAck} ms after it`,
+      );
     }
     await sleep(POLL_MS, signal);
   }
@@ -137,14 +153,20 @@ function handoverOf({ ledger }: Stage, fault: Fault, from: string, after: Cluste
   };
 }
 
-function measure({ ledger }: Stage, faultMs: number): { readonly gap: ReturnType<typeof longestGap>; readonly worstWriterMs: number; readonly errors: readonly ClientError[] } {
+function measure(
+  { ledger }: Stage,
+  faultMs: number,
+): { readonly gap: ReturnType<typeof longestGap>; readonly worstWriterMs: number; readonly errors: readonly ClientError[] } {
   const window = { faultMs, untilMs: monotonicMs() };
   const entries = ledger.entries();
   const gap = longestGap(acknowledgedAtMs(entries), window);
   return { gap, worstWriterMs: worstWriterGap(entries, window)?.lengthMs ?? gap.lengthMs, errors: ledger.errorsSince(faultMs) };
 }
 
-async function checkData({ cluster, ledger, screen, alreadyLost }: Stage, after: ClusterView): Promise<Pick<Measurement, 'lostWrites' | 'wrongRows' | 'checkedWrites'>> {
+async function checkData(
+  { cluster, ledger, screen, alreadyLost }: Stage,
+  after: ClusterView,
+): Promise<Pick<Measurement, 'lostWrites' | 'wrongRows' | 'checkedWrites'>> {
   const entries = ledger.entries();
   const name = after.leader?.name ?? '';
   const rows = await readLedgerRows(nodeUri(cluster, name));
@@ -152,7 +174,10 @@ async function checkData({ cluster, ledger, screen, alreadyLost }: Stage, after:
   const lost = verdict.lost.filter((row) => !alreadyLost.has(rowKey(row)));
   for (const row of lost) alreadyLost.add(rowKey(row));
   const wrongRows = verdict.duplicated.length + verdict.resurrected.length + verdict.foreign.length;
-  screen.line(`             ${String(verdict.checked)} acknowledged rows looked up on ${name}: ${String(lost.length)} lost`, lost.length === 0 ? 'quiet' : 'bad');
+  screen.line(
+    `             ${String(verdict.checked)} acknowledged rows looked up on ${name}: ${String(lost.length)} lost`,
+    lost.length === 0 ? 'quiet' : 'bad',
+  );
   return { lostWrites: lost.length, wrongRows, checkedWrites: verdict.checked };
 }
 

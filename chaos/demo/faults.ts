@@ -49,9 +49,12 @@ export function switchover(cluster: LocalCluster, screen: Screen, signal: AbortS
     kind: 'switchover',
     title: 'Fault 3: a planned switchover under load',
     strike: async (leader) => {
-      const answer = await runCli(['switchover', '--yes', '--dir', cluster.dir], { signal, onLine: (line) => {
-        screen.line(`             ${line}`, 'quiet');
-      } });
+      const answer = await runCli(['switchover', '--yes', '--dir', cluster.dir], {
+        signal,
+        onLine: (line) => {
+          screen.line(`             ${line}`, 'quiet');
+        },
+      });
       phases = phasesOfStages(operationSchema.parse(answer).stagesMs);
       return `pgbaton switchover: ${leader.name} has handed over`;
     },

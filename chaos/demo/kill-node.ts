@@ -49,7 +49,7 @@ function processesOf(roots: readonly number[], dataDir: string): readonly number
     if (parent !== null) parents.set(Number(name), parent);
   }
   const found = new Set([...parents.keys()].filter((pid) => roots.includes(pid) || workingDirOf(pid) === dataDir));
-  for (let before = -1; before !== found.size; ) {
+  for (let before = -1; before !== found.size;) {
     before = found.size;
     for (const [pid, parent] of parents) if (found.has(parent)) found.add(pid);
   }

@@ -30,7 +30,12 @@ const USAGE = `Usage: npm run demo -- [--once] [--json] [--keep]
 function readOptions(): Options | null {
   try {
     const { values } = parseArgs({
-      options: { once: { type: 'boolean', default: false }, json: { type: 'boolean', default: false }, keep: { type: 'boolean', default: false }, help: { type: 'boolean', default: false } },
+      options: {
+        once: { type: 'boolean', default: false },
+        json: { type: 'boolean', default: false },
+        keep: { type: 'boolean', default: false },
+        help: { type: 'boolean', default: false },
+      },
     });
     if (!values.help) return values;
     process.stdout.write(USAGE);
@@ -79,7 +84,9 @@ async function runDrills(cluster: LocalCluster, screen: Screen, signal: AbortSig
   }, 200);
   try {
     ledger.start();
-    screen.line(`  ${String(DEFAULT_LEDGER.writers)} clients write through ${new URL(cluster.superuserUri).host} every ${String(DEFAULT_LEDGER.paceMs)} ms and remember every acknowledgement`);
+    screen.line(
+      `  ${String(DEFAULT_LEDGER.writers)} clients write through ${new URL(cluster.superuserUri).host} every ${String(DEFAULT_LEDGER.paceMs)} ms and remember every acknowledgement`,
+    );
     const stage: Stage = { cluster, watch, ledger, screen, signal, alreadyLost: new Set() };
     for (const fault of [crash(), nodeLoss(cluster, screen), switchover(cluster, screen, signal)]) {
       measurements.push(await runDrill(stage, fault));

@@ -26,7 +26,9 @@ export function phasesOf(report: FailoverReport | null, epoch: string): Handover
 
 export function phasesOfStages(stagesMs: Readonly<Record<string, number>>): Handover['phases'] {
   const stages = Object.entries(stagesMs).toSorted(([, a], [, b]) => a - b);
-  return stages.map(([phase, startMs], index) => ({ phase, startMs, endMs: stages[index + 1]?.[1] ?? startMs })).filter(({ phase }) => phase !== 'done');
+  return stages
+    .map(([phase, startMs], index) => ({ phase, startMs, endMs: stages[index + 1]?.[1] ?? startMs }))
+    .filter(({ phase }) => phase !== 'done');
 }
 
 export function reportCard(measured: Measurement, handover: Handover): readonly string[] {

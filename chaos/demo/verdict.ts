@@ -6,7 +6,11 @@ export type FaultKind = 'crash' | 'nodeLoss' | 'switchover';
 export const FAULTS: readonly FaultKind[] = ['crash', 'nodeLoss', 'switchover'];
 
 /** The longest outage that still passes. A silent node is given its lease and the election after it; usually it takes far less. */
-export const OUTAGE_BUDGET_MS: Readonly<Record<FaultKind, number>> = { crash: 800, nodeLoss: DEFAULT_POLICY.ttlMs + 1_500, switchover: 1_000 };
+export const OUTAGE_BUDGET_MS: Readonly<Record<FaultKind, number>> = {
+  crash: 800,
+  nodeLoss: DEFAULT_POLICY.ttlMs + 1_500,
+  switchover: 1_000,
+};
 
 export type Measurement = {
   readonly kind: FaultKind;
@@ -44,7 +48,12 @@ function faultsOf({ kind, outageMs, outageEnded, lostWrites, wrongRows, checkedW
   ];
 }
 
-export type JsonReport = Readonly<Record<FaultKind, { readonly outageMs: number; readonly worstWriterMs: number; readonly lostWrites: number; readonly clientErrors: number } | null>> & {
+export type JsonReport = Readonly<
+  Record<
+    FaultKind,
+    { readonly outageMs: number; readonly worstWriterMs: number; readonly lostWrites: number; readonly clientErrors: number } | null
+  >
+> & {
   readonly verdict: 'pass' | 'fail';
   readonly reasons: readonly string[];
   readonly acknowledgedWrites: number;
@@ -54,7 +63,12 @@ export function toJsonReport(measurements: readonly Measurement[], { verdict, re
   const of = (kind: FaultKind): JsonReport[FaultKind] => {
     const found = measurements.find((one) => one.kind === kind);
     if (found === undefined) return null;
-    return { outageMs: Math.round(found.outageMs), worstWriterMs: Math.round(found.worstWriterMs), lostWrites: found.lostWrites, clientErrors: found.clientErrors };
+    return {
+      outageMs: Math.round(found.outageMs),
+      worstWriterMs: Math.round(found.worstWriterMs),
+      lostWrites: found.lostWrites,
+      clientErrors: found.clientErrors,
+    };
   };
   return {
     verdict,

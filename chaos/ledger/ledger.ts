@@ -20,14 +20,21 @@ export type LedgerOptions = {
 
 export const DEFAULT_LEDGER: Omit<LedgerOptions, 'connectionString'> = { writers: 4, paceMs: 5, retryMs: 5, patienceMs: 15_000 };
 
-export const CREATE_LEDGER = 'CREATE TABLE IF NOT EXISTS pgbaton_ledger (writer integer NOT NULL, seq integer NOT NULL, at timestamptz NOT NULL DEFAULT clock_timestamp())';
+export const CREATE_LEDGER =
+  'CREATE TABLE IF NOT EXISTS pgbaton_ledger (writer integer NOT NULL, seq integer NOT NULL, at timestamptz NOT NULL DEFAULT clock_timestamp())';
 const INSERT = 'INSERT INTO pgbaton_ledger (writer, seq) VALUES ($1, $2)';
 const GOODBYE_MS = 1_000;
 /** An hour of four fast writers; the ledger ends with an error rather than fill the memory. */
 const MAX_ENTRIES = 2_000_000;
 
 /** One thing that went wrong for a client: a broken session is one error, however many ways the driver tells of it. */
-export type ClientError = { readonly atMs: number; readonly writer: number; readonly phase: 'connect' | 'session'; readonly code: string; readonly message: string };
+export type ClientError = {
+  readonly atMs: number;
+  readonly writer: number;
+  readonly phase: 'connect' | 'session';
+  readonly code: string;
+  readonly message: string;
+};
 
 export class Ledger {
   readonly #options: LedgerOptions;
@@ -72,7 +79,7 @@ export class Ledger {
 
   async #write(writer: number): Promise<void> {
     const stop = this.#stop.signal;
-    for (let seq = 0; !stop.aborted; ) {
+    for (let seq = 0; !stop.aborted;) {
       const client = await this.#connect(writer);
       if (client === null) {
         await sleep(this.#options.retryMs);
@@ -86,7 +93,12 @@ export class Ledger {
 
   async #connect(writer: number): Promise<Client | null> {
     const { connectionString, patienceMs } = this.#options;
-    const client = new Client({ connectionString, connectionTimeoutMillis: patienceMs, application_name: `pgbaton-ledger-${String(writer)}`, keepAlive: true });
+    const client = new Client({
+      connectionString,
+      connectionTimeoutMillis: patienceMs,
+      application_name: `pgbaton-ledger-${String(writer)}`,
+      keepAlive: true,
+    });
     // Without a listener an idle session that breaks would end the process. The next statement tells the same story.
     client.on('error', () => undefined);
     try {

@@ -10,7 +10,12 @@ const CONNECT_MS = 5_000;
 const STATEMENT_MS = 30_000;
 
 async function withClient<T>(connectionString: string, use: (client: Client) => Promise<T>): Promise<T> {
-  const client = new Client({ connectionString, connectionTimeoutMillis: CONNECT_MS, query_timeout: STATEMENT_MS, application_name: 'pgbaton-ledger-check' });
+  const client = new Client({
+    connectionString,
+    connectionTimeoutMillis: CONNECT_MS,
+    query_timeout: STATEMENT_MS,
+    application_name: 'pgbaton-ledger-check',
+  });
   client.on('error', () => undefined);
   await client.connect();
   try {

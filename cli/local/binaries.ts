@@ -32,7 +32,8 @@ export function findPostgresBinDir(env: Environment): string {
   const complete = candidates.find((dir) => missingIn(dir).length === 0);
   if (complete !== undefined) return complete;
   const [nearest] = candidates;
-  if (nearest === undefined) throw appError('PGB-1102', 'no PostgreSQL server was found; on Debian and Ubuntu `apt install postgresql`, or set PGBATON_PG_BIN');
+  if (nearest === undefined)
+    throw appError('PGB-1102', 'no PostgreSQL server was found; on Debian and Ubuntu `apt install postgresql`, or set PGBATON_PG_BIN');
   throw appError('PGB-1102', `${nearest} has no ${missingIn(nearest).join(', ')}`);
 }
 
@@ -46,7 +47,8 @@ export function findOsUser(uid: number): string | null {
 
 export function idsOf(user: string): { readonly uid: number; readonly gid: number } | null {
   try {
-    const id = (flag: string): number => Number(execFileSync('id', [flag, user], { encoding: 'utf8', stdio: ['ignore', 'pipe', 'ignore'], timeout: 5_000 }));
+    const id = (flag: string): number =>
+      Number(execFileSync('id', [flag, user], { encoding: 'utf8', stdio: ['ignore', 'pipe', 'ignore'], timeout: 5_000 }));
     return { uid: id('-u'), gid: id('-g') };
   } catch {
     // `id` fails for a user that does not exist, which is the answer.

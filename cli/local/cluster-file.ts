@@ -14,7 +14,11 @@ export type InnerPids = { readonly guard: number | null; readonly postmaster: nu
 export function describeCluster(
   plan: LocalPlan,
   layout: Layout,
-  seen: { readonly supervisorPid: number | null; readonly pids: ReadonlyMap<string, number | null>; readonly inner: ReadonlyMap<string, InnerPids> },
+  seen: {
+    readonly supervisorPid: number | null;
+    readonly pids: ReadonlyMap<string, number | null>;
+    readonly inner: ReadonlyMap<string, InnerPids>;
+  },
 ): LocalCluster {
   const pid = (name: string): number | null => seen.pids.get(name) ?? null;
   const url = (port: number): string => `http://${HOST}:${String(port)}`;

@@ -47,7 +47,10 @@ async function end(which: () => readonly ProcessInfo[], signal: NodeJS.Signals, 
   const deadlineMs = monotonicMs() + KILL_MS;
   for (let left = which(); left.length > 0; left = which()) {
     if (monotonicMs() > deadlineMs) {
-      throw appError('PGB-1315', `still there after SIGKILL: ${left.map(({ pid, argv }) => `${String(pid)} (${argv.slice(0, 3).join(' ')})`).join(', ')}`);
+      throw appError(
+        'PGB-1315',
+        `still there after SIGKILL: ${left.map(({ pid, argv }) => `${String(pid)} (${argv.slice(0, 3).join(' ')})`).join(', ')}`,
+      );
     }
     for (const { pid } of left) send(pid, 'SIGKILL');
     await sleep(POLL_MS);

@@ -51,9 +51,14 @@ export function layoutOf(dir: string): Layout {
 /** Option, else environment, else below /tmp: PostgreSQL's user must be able to reach it, and a home directory often forbids that. */
 export function localDir(option: string | undefined, env: Readonly<Record<string, string | undefined>>): string {
   const fromEnv = env['PGBATON_LOCAL_DIR'];
-  const dir = resolve(option ?? (fromEnv !== undefined && fromEnv !== '' ? fromEnv : join('/tmp', `pgbaton-${String(userInfo().uid)}`, 'default')));
+  const dir = resolve(
+    option ?? (fromEnv !== undefined && fromEnv !== '' ? fromEnv : join('/tmp', `pgbaton-${String(userInfo().uid)}`, 'default')),
+  );
   if (Buffer.byteLength(dir) > DIR_LENGTH_MAX) {
-    throw new UsageError(`the directory's path is longer than ${String(DIR_LENGTH_MAX)} bytes: ${dir}`, 'Unix sockets are made in it, and their paths are limited; choose a shorter one with --dir.');
+    throw new UsageError(
+      `the directory's path is longer than ${String(DIR_LENGTH_MAX)} bytes: ${dir}`,
+      'Unix sockets are made in it, and their paths are limited; choose a shorter one with --dir.',
+    );
   }
   return dir;
 }

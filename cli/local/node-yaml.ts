@@ -7,7 +7,12 @@ import type { Layout } from './layout.ts';
 import { etcdEndpoints, HOST, type LocalPlan } from './plan.ts';
 import { PROXY_NAME } from './programs.ts';
 
-export function nodeYaml(plan: LocalPlan, layout: Layout, name: string, ports: { readonly pgPort: number; readonly apiPort: number }): string {
+export function nodeYaml(
+  plan: LocalPlan,
+  layout: Layout,
+  name: string,
+  ports: { readonly pgPort: number; readonly apiPort: number },
+): string {
   return stringify({
     cluster: plan.cluster,
     name,

@@ -63,12 +63,19 @@ export function refuseForeignDirectory(layout: Layout): void {
     if (systemErrorCode(error) === 'ENOENT') return;
     throw error;
   }
-  if (entries.length > 0) throw new UsageError(`${layout.dir} is not empty and holds no local cluster`, 'Give an empty or a new directory with --dir.');
+  if (entries.length > 0)
+    throw new UsageError(`${layout.dir} is not empty and holds no local cluster`, 'Give an empty or a new directory with --dir.');
 }
 
 /** A restarted cluster keeps what it was made as; asking for something else must not be ignored in silence. */
 export function refuseOtherWishes(plan: LocalPlan, wishes: LocalWishes, given: ReadonlySet<keyof LocalWishes>): void {
-  const present: LocalWishes = { nodes: plan.nodes.length, etcd: plan.etcd.length, mode: plan.mode, rwPort: plan.proxy.rwPort, roPort: plan.proxy.roPort };
+  const present: LocalWishes = {
+    nodes: plan.nodes.length,
+    etcd: plan.etcd.length,
+    mode: plan.mode,
+    rwPort: plan.proxy.rwPort,
+    roPort: plan.proxy.roPort,
+  };
   for (const key of given) {
     if (wishes[key] === present[key]) continue;
     throw new UsageError(

@@ -28,7 +28,8 @@ export function isPortFree(port: number): Promise<boolean> {
 export async function choosePorts(count: number, taken: readonly number[] = []): Promise<readonly number[]> {
   const chosen: number[] = [];
   for (let tries = 0; chosen.length < count; tries += 1) {
-    if (tries > count * TRIES_PER_PORT) throw appError('PGB-1101', `no ${String(count)} free ports between ${String(LOWEST)} and ${String(BEYOND)}`);
+    if (tries > count * TRIES_PER_PORT)
+      throw appError('PGB-1101', `no ${String(count)} free ports between ${String(LOWEST)} and ${String(BEYOND)}`);
     const port = randomInt(LOWEST, BEYOND);
     if (!chosen.includes(port) && !taken.includes(port) && (await isPortFree(port))) chosen.push(port);
   }

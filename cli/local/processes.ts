@@ -28,7 +28,17 @@ export type Ownership = {
   readonly exceptPid: number;
 };
 
-const OWN_PROGRAMS = new Set(['etcd', 'postgres', 'initdb', 'pg_ctl', 'pg_basebackup', 'pg_rewind', 'pg_controldata', 'pg_waldump', 'setpriv']);
+const OWN_PROGRAMS = new Set([
+  'etcd',
+  'postgres',
+  'initdb',
+  'pg_ctl',
+  'pg_basebackup',
+  'pg_rewind',
+  'pg_controldata',
+  'pg_waldump',
+  'setpriv',
+]);
 const OWN_SCRIPTS = ['agent', 'proxy', 'guard'];
 
 export function listProcesses(): readonly ProcessInfo[] {
@@ -67,7 +77,7 @@ export function isAlive(pid: number): boolean {
 /** Those that belong to the cluster, in ascending order of pid. Pure. */
 export function ownedProcesses(all: readonly ProcessInfo[], ownership: Ownership): readonly ProcessInfo[] {
   const owned = new Set(all.filter((one) => carriesMark(one, ownership)).map(({ pid }) => pid));
-  for (let before = -1; before !== owned.size; ) {
+  for (let before = -1; before !== owned.size;) {
     before = owned.size;
     for (const { pid, parent } of all) if (owned.has(parent)) owned.add(pid);
   }
@@ -79,7 +89,8 @@ function carriesMark(info: ProcessInfo, { id, dir, programRoot }: Ownership): bo
   const program = basename(info.exe ?? info.argv[0] ?? '').replace(/ \(deleted\)$/, '');
   // A backend overwrites its arguments and its environment with its title; its working directory is the data directory.
   if (program === 'postgres' && info.cwd !== null && isInside(info.cwd.replace(/ \(deleted\)$/, ''), dir)) return true;
-  if (!info.argv.some((argument) => isInside(argument.slice(argument.indexOf('=') + 1), dir) || isInside(argument.replace(/^-D/, ''), dir))) return false;
+  if (!info.argv.some((argument) => isInside(argument.slice(argument.indexOf('=') + 1), dir) || isInside(argument.replace(/^-D/, ''), dir)))
+    return false;
   return OWN_PROGRAMS.has(program) || runsOwnScript(info.argv, programRoot);
 }
 

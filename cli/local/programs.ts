@@ -10,7 +10,10 @@ import { etcdEndpoints, HOST, type LocalPlan } from './plan.ts';
 import { ID_VARIABLE } from './processes.ts';
 
 /** dist/ of the installed package. Node 20 runs no TypeScript: sources started by a test runner use what was compiled. */
-export const PROGRAM_ROOT = fileURLToPath(new URL(import.meta.url.endsWith('.ts') ? '../../dist' : '../..', import.meta.url)).replace(/\/$/, '');
+export const PROGRAM_ROOT = fileURLToPath(new URL(import.meta.url.endsWith('.ts') ? '../../dist' : '../..', import.meta.url)).replace(
+  /\/$/,
+  '',
+);
 export const CLI_SCRIPT = join(PROGRAM_ROOT, 'cli', 'main.js');
 
 export const PROXY_NAME = 'proxy';
@@ -48,9 +51,21 @@ export function etcdPrograms(plan: LocalPlan, layout: Layout, env: Record<string
 }
 
 export function agentPrograms(plan: LocalPlan, layout: Layout, env: Record<string, string>): readonly Program[] {
-  return plan.nodes.map(({ name }) => ({ name, command: process.execPath, args: [CLI_SCRIPT, 'agent', '--config', layout.nodeConfig(name)], env, logFile: layout.log(name) }));
+  return plan.nodes.map(({ name }) => ({
+    name,
+    command: process.execPath,
+    args: [CLI_SCRIPT, 'agent', '--config', layout.nodeConfig(name)],
+    env,
+    logFile: layout.log(name),
+  }));
 }
 
 export function proxyProgram(layout: Layout, env: Record<string, string>): Program {
-  return { name: PROXY_NAME, command: process.execPath, args: [CLI_SCRIPT, 'proxy', '--config', layout.proxyConfig], env, logFile: layout.log(PROXY_NAME) };
+  return {
+    name: PROXY_NAME,
+    command: process.execPath,
+    args: [CLI_SCRIPT, 'proxy', '--config', layout.proxyConfig],
+    env,
+    logFile: layout.log(PROXY_NAME),
+  };
 }

@@ -95,7 +95,11 @@ async function untilReady(plan: LocalPlan, supervisorPid: number, { layout, read
     seen = missing;
     if (signal.aborted) throw appError('PGB-1406', 'interrupted; everything was stopped');
     if (!isAlive(supervisorPid)) throw appError('PGB-1999', `the supervisor ended: ${lastLine(layout.log('supervisor'))}`);
-    if (monotonicMs() > deadlineMs) throw appError('PGB-1406', `not complete after ${String(readyByMs)} ms: ${missing}; everything was stopped, the logs are in ${layout.logs}`);
+    if (monotonicMs() > deadlineMs)
+      throw appError(
+        'PGB-1406',
+        `not complete after ${String(readyByMs)} ms: ${missing}; everything was stopped, the logs are in ${layout.logs}`,
+      );
     await sleep(POLL_MS, signal);
   }
 }
@@ -105,7 +109,8 @@ async function whatIsStillMissing(plan: LocalPlan, layout: Layout): Promise<stri
   if (view.kind === 'unseen') return 'no agent answers yet';
   const { missing } = summarize(view.cluster);
   if (missing !== null) return missing;
-  if (view.cluster.nodes.length < plan.nodes.length) return `${String(view.cluster.nodes.length)} of ${String(plan.nodes.length)} nodes have joined`;
+  if (view.cluster.nodes.length < plan.nodes.length)
+    return `${String(view.cluster.nodes.length)} of ${String(plan.nodes.length)} nodes have joined`;
   const runtime = readClusterFile(layout);
   if (runtime === null || !pidsAreKnown(runtime, view.cluster)) return 'the list of processes is not complete yet';
   return proxyLeadsTo(runtime.superuserUri);
@@ -115,7 +120,13 @@ async function whatIsStillMissing(plan: LocalPlan, layout: Layout): Promise<stri
 function pidsAreKnown(runtime: LocalCluster, cluster: ClusterStatus): boolean {
   return runtime.nodes.every(({ name, pids }) => {
     const node = cluster.nodes.find((one) => one.name === name);
-    return node !== undefined && !('unreachable' in node) && node.pids.guard === pids.guard && node.pids.postmaster === pids.postmaster && pids.agent !== null;
+    return (
+      node !== undefined &&
+      !('unreachable' in node) &&
+      node.pids.guard === pids.guard &&
+      node.pids.postmaster === pids.postmaster &&
+      pids.agent !== null
+    );
   });
 }
 

@@ -8,11 +8,19 @@ type NodeRow = ClusterStatus['nodes'][number];
 const HEAD = ['NODE', 'ROLE', 'STATE', 'EPOCH', 'TIMELINE', 'LAG', 'SYNC', 'POSTGRES', 'REASON'];
 
 export function renderList(cluster: ClusterStatus): string {
-  return headline(cluster) + renderTable(HEAD, cluster.nodes.map((node) => listRow(node, cluster.leader))) + operationLine(cluster);
+  return (
+    headline(cluster) +
+    renderTable(
+      HEAD,
+      cluster.nodes.map((node) => listRow(node, cluster.leader)),
+    ) +
+    operationLine(cluster)
+  );
 }
 
 function listRow(node: NodeRow, leader: ClusterStatus['leader']): readonly string[] {
-  if ('unreachable' in node) return [node.name, leader?.name === node.name ? 'leader, ?' : '?', 'unreachable', '-', '-', '?', '?', '?', node.unreachable];
+  if ('unreachable' in node)
+    return [node.name, leader?.name === node.name ? 'leader, ?' : '?', 'unreachable', '-', '-', '?', '?', '?', node.unreachable];
   return [
     node.name,
     `${node.leadership}, ${postgresWord(node.postgres)}`,
@@ -52,7 +60,8 @@ function isMember({ member }: NodeStatus, leader: ClusterStatus['leader']): bool
 
 export function headline({ cluster, leader }: ClusterStatus): string {
   if (leader === null) return `${cluster}: no leader\n`;
-  const rule = leader.k === 0 ? 'no standby acknowledges' : `${String(leader.k)} of ${String(leader.members.length)} standbys acknowledge each commit`;
+  const rule =
+    leader.k === 0 ? 'no standby acknowledges' : `${String(leader.k)} of ${String(leader.members.length)} standbys acknowledge each commit`;
   return `${cluster}: leader ${leader.name} (${leader.state}), epoch ${leader.epoch}, timeline ${String(leader.timeline)}, ${leader.mode} mode, ${rule}\n`;
 }
 
@@ -72,7 +81,10 @@ export function renderTopology(cluster: ClusterStatus): string {
     ...(top === undefined ? [] : [`└─ ${topologyLine(top, leader)}\n`]),
     ...rest.map((node, index) => `${under}${index === rest.length - 1 ? '└─' : '├─'} ${topologyLine(node, leader)}\n`),
     ...(proxies.length === 0 ? [] : ['proxies\n']),
-    ...proxies.map(({ id, rwPort, roPort, url }, index) => `${index === proxies.length - 1 ? '└─' : '├─'} ${id}  read-write ${String(rwPort)}, read-only ${String(roPort)}, ${url}\n`),
+    ...proxies.map(
+      ({ id, rwPort, roPort, url }, index) =>
+        `${index === proxies.length - 1 ? '└─' : '├─'} ${id}  read-write ${String(rwPort)}, read-only ${String(roPort)}, ${url}\n`,
+    ),
   ].join('');
 }
 

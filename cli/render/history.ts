@@ -14,6 +14,13 @@ export type HistoryAnswer = {
 
 export function renderHistory({ entries }: HistoryAnswer): string {
   if (entries.length === 0) return 'no leadership has been recorded yet\n';
-  const rows = entries.map(({ epoch, at, holder, timeline, floor, why }) => [String(epoch), at, holder.replace(/~.*/, ''), String(timeline), `${String(floor.timeline)}:${floor.lsn}`, why]);
+  const rows = entries.map(({ epoch, at, holder, timeline, floor, why }) => [
+    String(epoch),
+    at,
+    holder.replace(/~.*/, ''),
+    String(timeline),
+    `${String(floor.timeline)}:${floor.lsn}`,
+    why,
+  ]);
   return renderTable(['EPOCH', 'AT', 'LEADER', 'TIMELINE', 'FLOOR', 'WHY'], rows);
 }

@@ -20,6 +20,7 @@ export function addWithinOption(command: Command): Command {
 
 export function positiveSeconds(text: string): number {
   const seconds = Number(text);
-  if (!Number.isFinite(seconds) || seconds <= 0 || seconds > 86_400) throw new InvalidArgumentError('It must be a number of seconds above 0.');
+  if (!Number.isFinite(seconds) || seconds <= 0 || seconds > 86_400)
+    throw new InvalidArgumentError('It must be a number of seconds above 0.');
   return seconds;
 }

@@ -27,14 +27,22 @@ type Options = WhereOptions & {
 const POLL_MS = 100;
 
 export function addFailoverVerb(program: Command, { terminal }: Context): void {
-  addWithinOption(addOutputOption(addWhereOptions(program.command('failover').description('make a node take over from a leader that is dead or must go'))))
+  addWithinOption(
+    addOutputOption(
+      addWhereOptions(program.command('failover').description('make a node take over from a leader that is dead or must go')),
+    ),
+  )
     .requiredOption('--to <node>', 'the new leader')
     .option('--yes', 'do not ask')
     .option('--force', 'go on without what can be declared lost; needs --declare-lost')
     .option('--declare-lost <node...>', 'members that will never come back; what only they had is lost')
     .action(async (options: Options) => {
       const { to, declareLost = [], force = false } = options;
-      if (force !== declareLost.length > 0) throw new UsageError('--force and --declare-lost belong together', 'Naming a lost member gives up data only it may have; --force says that this is meant.');
+      if (force !== declareLost.length > 0)
+        throw new UsageError(
+          '--force and --declare-lost belong together',
+          'Naming a lost member gives up data only it may have; --force says that this is meant.',
+        );
       const { agentUrls, token } = findCluster(options, terminal.env);
       const cluster = await requireCluster(agentUrls);
       for (const name of [to, ...declareLost]) refuseUnknownNode(cluster, name);

@@ -15,7 +15,9 @@ export function addHealthcheckVerb(program: Command, { terminal }: Context): voi
     .action(async ({ config: file }: { config: string }) => {
       const { config } = loadAnyConfig(file, terminal.env);
       // An address that means "all of them" is no address to call.
-      const host = { '0.0.0.0': '127.0.0.1', '::': '[::1]' }[config.api.host] ?? (config.api.host.includes(':') ? `[${config.api.host}]` : config.api.host);
+      const host =
+        { '0.0.0.0': '127.0.0.1', '::': '[::1]' }[config.api.host] ??
+        (config.api.host.includes(':') ? `[${config.api.host}]` : config.api.host);
       const url = `http://${host}:${String(config.api.port)}/liveness`;
       const reply = await ask({ url, budgetMs: BUDGET_MS });
       if (reply.kind === 'silent') throw appError('PGB-1407', `${url}: ${reply.why}`);

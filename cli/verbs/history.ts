@@ -9,13 +9,15 @@ import { addOutputOption, printJson, type Context, type OutputFormat } from './c
 type Options = WhereOptions & { readonly output: OutputFormat };
 
 export function addHistoryVerb(program: Command, { terminal }: Context): void {
-  addOutputOption(addWhereOptions(program.command('history').description('show every leadership and why it began'))).action(async (options: Options) => {
-    const { agentUrls } = findCluster(options, terminal.env);
-    const answer = await askAny(agentUrls, '/history');
-    if (!isHistory(answer)) throw appError('PGB-1407', `no agent answered /history at ${agentUrls.join(', ')}`);
-    if (options.output === 'json') printJson(terminal, answer);
-    else terminal.out(renderHistory(answer));
-  });
+  addOutputOption(addWhereOptions(program.command('history').description('show every leadership and why it began'))).action(
+    async (options: Options) => {
+      const { agentUrls } = findCluster(options, terminal.env);
+      const answer = await askAny(agentUrls, '/history');
+      if (!isHistory(answer)) throw appError('PGB-1407', `no agent answered /history at ${agentUrls.join(', ')}`);
+      if (options.output === 'json') printJson(terminal, answer);
+      else terminal.out(renderHistory(answer));
+    },
+  );
 }
 
 function isHistory(answer: unknown): answer is HistoryAnswer {

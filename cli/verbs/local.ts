@@ -54,7 +54,9 @@ function addUp(local: Command, { terminal }: Context): void {
     .option('--rw-port <port>', 'port of the proxy that leads to the leader (default: a free one)', wholeNumber(1, 65_535))
     .option('--ro-port <port>', 'port of the proxy that leads to standbys (default: a free one)', wholeNumber(1, 65_535))
     .option('--detach', 'return when the cluster is complete, and leave it running')
-    .addOption(new Option('--within <seconds>', 'how long to wait until it is complete').argParser(positiveSeconds).default(READY_BY_MS / 1000))
+    .addOption(
+      new Option('--within <seconds>', 'how long to wait until it is complete').argParser(positiveSeconds).default(READY_BY_MS / 1000),
+    )
     .action(async (flags: UpFlags, command: Command) => {
       const layout = layoutOf(localDir(flags.dir, terminal.env));
       // A closed terminal is as good as Ctrl-C: nobody is left who could stop the cluster.
@@ -80,22 +82,30 @@ function addUp(local: Command, { terminal }: Context): void {
 }
 
 function addStatus(local: Command, { terminal }: Context): void {
-  addOutputOption(addDirOption(local.command('status').description('show what runs of a local cluster'))).action(async ({ dir, output }: { dir?: string; output: OutputFormat }) => {
-    const layout = layoutOf(localDir(dir, terminal.env));
-    const plan = requirePlan(layout);
-    const processes = ownedBy(plan, layout).length;
-    const runtime = readClusterFile(layout);
-    const view = processes === 0 ? null : await viewCluster(agentUrlsOf(plan));
-    const cluster = view?.kind === 'seen' ? view.cluster : null;
-    if (output === 'json') {
-      printJson(terminal, { dir: layout.dir, running: processes > 0, processes, runtime, cluster: cluster === null ? null : { ...cluster, ...summarize(cluster) } });
-      return;
-    }
-    terminal.out(`${layout.dir}: ${processes === 0 ? 'stopped' : `${String(processes)} processes`}\n`);
-    if (cluster !== null) terminal.out(renderList(cluster));
-    else if (processes > 0) terminal.out('no agent answers\n');
-    if (runtime !== null && processes > 0) terminal.out(connections(runtime));
-  });
+  addOutputOption(addDirOption(local.command('status').description('show what runs of a local cluster'))).action(
+    async ({ dir, output }: { dir?: string; output: OutputFormat }) => {
+      const layout = layoutOf(localDir(dir, terminal.env));
+      const plan = requirePlan(layout);
+      const processes = ownedBy(plan, layout).length;
+      const runtime = readClusterFile(layout);
+      const view = processes === 0 ? null : await viewCluster(agentUrlsOf(plan));
+      const cluster = view?.kind === 'seen' ? view.cluster : null;
+      if (output === 'json') {
+        printJson(terminal, {
+          dir: layout.dir,
+          running: processes > 0,
+          processes,
+          runtime,
+          cluster: cluster === null ? null : { ...cluster, ...summarize(cluster) },
+        });
+        return;
+      }
+      terminal.out(`${layout.dir}: ${processes === 0 ? 'stopped' : `${String(processes)} processes`}\n`);
+      if (cluster !== null) terminal.out(renderList(cluster));
+      else if (processes > 0) terminal.out('no agent answers\n');
+      if (runtime !== null && processes > 0) terminal.out(connections(runtime));
+    },
+  );
 }
 
 function addDown(local: Command, { terminal }: Context): void {
@@ -127,12 +137,24 @@ function givenWishes(command: Command): ReadonlySet<keyof LocalWishes> {
   return new Set(keys.filter((key) => command.getOptionValueSource(key) === 'cli'));
 }
 
-async function stayUntilInterrupted(terminal: Terminal, plan: LocalPlan, cluster: LocalCluster, output: OutputFormat, signal: AbortSignal): Promise<void> {
+async function stayUntilInterrupted(
+  terminal: Terminal,
+  plan: LocalPlan,
+  cluster: LocalCluster,
+  output: OutputFormat,
+  signal: AbortSignal,
+): Promise<void> {
   if (output === 'json' || !terminal.outIsTerminal) {
     await aborted(signal);
     return;
   }
-  await printRepeatedly(terminal, TABLE_EVERY_MS, false, signal, async () => `${renderList(await requireCluster(agentUrlsOf(plan)))}\n${connections(cluster)}\nCtrl-C stops the cluster.\n`);
+  await printRepeatedly(
+    terminal,
+    TABLE_EVERY_MS,
+    false,
+    signal,
+    async () => `${renderList(await requireCluster(agentUrlsOf(plan)))}\n${connections(cluster)}\nCtrl-C stops the cluster.\n`,
+  );
 }
 
 function describe(cluster: LocalCluster): string {
@@ -152,7 +174,8 @@ function connections({ dir, superuserUri, proxy }: LocalCluster): string {
 function wholeNumber(least: number, most: number): (text: string) => number {
   return (text) => {
     const value = Number(text);
-    if (!Number.isInteger(value) || value < least || value > most) throw new InvalidArgumentError(`It must be a whole number from ${String(least)} to ${String(most)}.`);
+    if (!Number.isInteger(value) || value < least || value > most)
+      throw new InvalidArgumentError(`It must be a whole number from ${String(least)} to ${String(most)}.`);
     return value;
   };
 }

@@ -13,7 +13,11 @@ import { addOutputOption, addWithinOption, printJson, type Context, type OutputF
 type Options = WhereOptions & { readonly output: OutputFormat; readonly to?: string; readonly yes?: boolean; readonly within: number };
 
 export function addSwitchoverVerb(program: Command, { terminal }: Context): void {
-  addWithinOption(addOutputOption(addWhereOptions(program.command('switchover').description('move leadership to another node, planned and without loss'))))
+  addWithinOption(
+    addOutputOption(
+      addWhereOptions(program.command('switchover').description('move leadership to another node, planned and without loss')),
+    ),
+  )
     .option('--to <node>', 'the new leader (default: the best standby)')
     .option('--yes', 'do not ask')
     .action(async (options: Options) => {
@@ -24,7 +28,8 @@ export function addSwitchoverVerb(program: Command, { terminal }: Context): void
       const peerToken = token();
       await requireConsent(terminal, options.yes === true, switchoverRisks(cluster, to), 'Switch over?');
       const leader = reachableNodes(cluster).find(({ name }) => name === cluster.leader?.name);
-      if (leader === undefined) throw appError('PGB-1405', 'its agent does not answer; a switchover needs a healthy leader, `pgbaton failover` does not');
+      if (leader === undefined)
+        throw appError('PGB-1405', 'its agent does not answer; a switchover needs a healthy leader, `pgbaton failover` does not');
       const accepted = await requireAccepted(`${leader.agentUrl}/switchover`, { to }, peerToken);
       const operation = await followOperation(allUrls(agentUrls, cluster), idOf(accepted), {
         withinMs: options.within * 1000,

@@ -32,8 +32,21 @@ export function sampleNode(name: string, change: Partial<NodeStatus> = {}): Node
 export function sampleCluster(change: Partial<ClusterStatus> = {}): ClusterStatus {
   return {
     cluster: 'c',
-    leader: { name: 'n1', member: 'n1~0123456789ab', epoch: '3', state: 'serving', mode: 'quorum', k: 1, members: ['n2~0123456789ab', 'n3~0123456789ab'], timeline: 2 },
-    nodes: [sampleNode('n1', { leadership: 'leader', postgres: { kind: 'primary', open: true }, state: 'serving', reason: 'holds the lease' }), sampleNode('n2'), sampleNode('n3', { lagBytes: 1_363_149 })],
+    leader: {
+      name: 'n1',
+      member: 'n1~0123456789ab',
+      epoch: '3',
+      state: 'serving',
+      mode: 'quorum',
+      k: 1,
+      members: ['n2~0123456789ab', 'n3~0123456789ab'],
+      timeline: 2,
+    },
+    nodes: [
+      sampleNode('n1', { leadership: 'leader', postgres: { kind: 'primary', open: true }, state: 'serving', reason: 'holds the lease' }),
+      sampleNode('n2'),
+      sampleNode('n3', { lagBytes: 1_363_149 }),
+    ],
     operation: null,
     proxies: [{ id: 'p1', rwPort: 5000, roPort: 5001, url: 'http://p1:8009' }],
     ...change,

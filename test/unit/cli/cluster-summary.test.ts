@@ -21,7 +21,9 @@ describe('the summary of a cluster', () => {
     const { leader } = sampleCluster();
     expect(leader).not.toBeNull();
     if (leader === null) return;
-    expect(summarize(sampleCluster({ leader: { ...leader, members: ['n2~0123456789ab'] } })).missing).toBe('1 of 2 standbys are in the set');
+    expect(summarize(sampleCluster({ leader: { ...leader, members: ['n2~0123456789ab'] } })).missing).toBe(
+      '1 of 2 standbys are in the set',
+    );
     expect(summarize(sampleCluster({ leader: { ...leader, mode: 'async', members: [] } })).missing).toBeNull();
   });
 

@@ -24,8 +24,11 @@ describe('the command line', () => {
 
   it('has its manual list every option of every verb', () => {
     const program = buildProgram({ terminal: captured().terminal });
-    const visible = program.commands.flatMap((one) => (one.commands.length > 0 ? one.commands : [one])).filter((one) => one.name() !== 'supervise');
-    for (const command of visible) for (const option of command.options) expect(manual, `${command.name()} ${option.flags}`).toContain(`\`${option.long ?? ''}`);
+    const visible = program.commands
+      .flatMap((one) => (one.commands.length > 0 ? one.commands : [one]))
+      .filter((one) => one.name() !== 'supervise');
+    for (const command of visible)
+      for (const option of command.options) expect(manual, `${command.name()} ${option.flags}`).toContain(`\`${option.long ?? ''}`);
   });
 
   it('has its manual and --help list the same exit codes', async () => {

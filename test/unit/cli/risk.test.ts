@@ -26,7 +26,10 @@ describe('the risk of a failover', () => {
 
   it('promises nothing in async mode', () => {
     const { leader } = sampleCluster();
-    const text = failoverRisks(sampleCluster({ leader: leader === null ? null : { ...leader, mode: 'async', members: [], k: 0 } }), request).join('\n');
+    const text = failoverRisks(
+      sampleCluster({ leader: leader === null ? null : { ...leader, mode: 'async', members: [], k: 0 } }),
+      request,
+    ).join('\n');
     expect(text).toContain('Whatever has not arrived is lost');
     expect(text).not.toContain('no acknowledged commit can be lost');
   });

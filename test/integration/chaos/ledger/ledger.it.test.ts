@@ -22,7 +22,11 @@ let server: ChildProcess;
 let ledger: Ledger;
 
 function start(): void {
-  server = spawn(join(binDir, 'postgres'), ['-D', join(dir, 'data'), '-p', new URL(uri).port, '-c', 'listen_addresses=127.0.0.1', '-c', `unix_socket_directories=${dir}`], { ...as, stdio: 'ignore', cwd: '/' });
+  server = spawn(
+    join(binDir, 'postgres'),
+    ['-D', join(dir, 'data'), '-p', new URL(uri).port, '-c', 'listen_addresses=127.0.0.1', '-c', `unix_socket_directories=${dir}`],
+    { ...as, stdio: 'ignore', cwd: '/' },
+  );
 }
 
 async function kill(): Promise<void> {
@@ -59,7 +63,11 @@ beforeEach(async () => {
   dir = mkdtempSync('/tmp/pgbaton-it-');
   mkdirSync(join(dir, 'data'), { mode: 0o700 });
   if (ids !== null) for (const path of [dir, join(dir, 'data')]) chownSync(path, ids.uid, ids.gid);
-  execFileSync(join(binDir, 'initdb'), ['-D', join(dir, 'data'), '-U', 'postgres', '--auth=trust', '--no-sync'], { ...as, stdio: 'ignore', cwd: '/' });
+  execFileSync(join(binDir, 'initdb'), ['-D', join(dir, 'data'), '-U', 'postgres', '--auth=trust', '--no-sync'], {
+    ...as,
+    stdio: 'ignore',
+    cwd: '/',
+  });
   const [port = 0] = await choosePorts(1);
   uri = `postgres://postgres@127.0.0.1:${String(port)}/postgres`;
   start();
@@ -111,7 +119,10 @@ describe('the ledger', () => {
     writeFileSync(join(dir, 'data', 'standby.signal'), '');
     start();
     await eventually('the standby answers', async () => {
-      const outcome = await readLedgerRows(uri).then(() => 'read', (error: Error) => error.message);
+      const outcome = await readLedgerRows(uri).then(
+        () => 'read',
+        (error: Error) => error.message,
+      );
       if (outcome !== 'the server the rows should be read from is not a primary') throw new Error(outcome);
     });
   });

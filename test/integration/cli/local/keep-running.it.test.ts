@@ -39,7 +39,9 @@ beforeEach(async () => {
   const [a = 0, b = 0, c = 0, d = 0, e = 0] = await choosePorts(5);
   plan = {
     version: 1,
-    id: Math.floor(Math.random() * 2 ** 40).toString(16).padStart(16, '0'),
+    id: Math.floor(Math.random() * 2 ** 40)
+      .toString(16)
+      .padStart(16, '0'),
     cluster: 'it',
     mode: 'quorum',
     osUser: null,

@@ -3,10 +3,24 @@ import { reportCard } from '../../../../chaos/demo/report-card.ts';
 import { judge, toJsonReport, type FaultKind, type Measurement } from '../../../../chaos/demo/verdict.ts';
 
 function measured(kind: FaultKind, change: Partial<Measurement> = {}): Measurement {
-  return { kind, outageMs: 150, outageEnded: true, worstWriterMs: 160, lostWrites: 0, wrongRows: 0, clientErrors: 4, checkedWrites: 1_000, ...change };
+  return {
+    kind,
+    outageMs: 150,
+    outageEnded: true,
+    worstWriterMs: 160,
+    lostWrites: 0,
+    wrongRows: 0,
+    clientErrors: 4,
+    checkedWrites: 1_000,
+    ...change,
+  };
 }
 
-const good = [measured('crash'), measured('nodeLoss', { outageMs: 1_200 }), measured('switchover', { clientErrors: 0, checkedWrites: 3_000 })];
+const good = [
+  measured('crash'),
+  measured('nodeLoss', { outageMs: 1_200 }),
+  measured('switchover', { clientErrors: 0, checkedWrites: 3_000 }),
+];
 
 function replaced(kind: FaultKind, change: Partial<Measurement>): readonly Measurement[] {
   return good.map((one) => (one.kind === kind ? { ...one, ...change } : one));

@@ -6,11 +6,20 @@ const acks = (...at: readonly number[]): readonly number[] => at;
 
 describe('the longest gap', () => {
   it('runs from the last acknowledgement before the fault to the first one after it', () => {
-    expect(longestGap(acks(90, 95, 100, 400, 405), { faultMs: 102, untilMs: 410 })).toEqual({ fromMs: 100, toMs: 400, lengthMs: 300, ended: true });
+    expect(longestGap(acks(90, 95, 100, 400, 405), { faultMs: 102, untilMs: 410 })).toEqual({
+      fromMs: 100,
+      toMs: 400,
+      lengthMs: 300,
+      ended: true,
+    });
   });
 
   it('finds a standstill that begins some time after the fault', () => {
-    expect(longestGap(acks(100, 105, 110, 900, 905), { faultMs: 102, untilMs: 910 })).toMatchObject({ fromMs: 110, toMs: 900, lengthMs: 790 });
+    expect(longestGap(acks(100, 105, 110, 900, 905), { faultMs: 102, untilMs: 910 })).toMatchObject({
+      fromMs: 110,
+      toMs: 900,
+      lengthMs: 790,
+    });
   });
 
   it('does not count a standstill that was over before the fault', () => {
@@ -18,7 +27,12 @@ describe('the longest gap', () => {
   });
 
   it('reports a cluster that never came back as not ended, however short the outage before it', () => {
-    expect(longestGap(acks(90, 100, 150), { faultMs: 102, untilMs: 60_000 })).toEqual({ fromMs: 150, toMs: 60_000, lengthMs: 59_850, ended: false });
+    expect(longestGap(acks(90, 100, 150), { faultMs: 102, untilMs: 60_000 })).toEqual({
+      fromMs: 150,
+      toMs: 60_000,
+      lengthMs: 59_850,
+      ended: false,
+    });
   });
 
   it('counts from the fault when nothing was ever acknowledged', () => {
@@ -31,7 +45,13 @@ describe('the longest gap', () => {
 });
 
 describe('outcomes and writers', () => {
-  const entry = (writer: number, endedMs: number, outcome: Entry['outcome'] = 'ok'): Entry => ({ writer, seq: endedMs, invokedMs: endedMs - 1, endedMs, outcome });
+  const entry = (writer: number, endedMs: number, outcome: Entry['outcome'] = 'ok'): Entry => ({
+    writer,
+    seq: endedMs,
+    invokedMs: endedMs - 1,
+    endedMs,
+    outcome,
+  });
 
   it('takes neither a failed nor an unknown write for a sign of life', () => {
     expect(acknowledgedAtMs([entry(0, 10), entry(0, 20, 'failed'), entry(0, 30, 'unknown')])).toEqual([10]);

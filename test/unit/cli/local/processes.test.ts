@@ -17,7 +17,9 @@ describe('the processes of a local cluster', () => {
   });
 
   it('are guards, though these are started with an empty environment', () => {
-    expect(owned(info(10, { argv: ['node', '/opt/pgbaton/dist/agent/guard/main.js', '--socket', '/tmp/c/nodes/n1/run/guard.sock'] }))).toEqual([10]);
+    expect(
+      owned(info(10, { argv: ['node', '/opt/pgbaton/dist/agent/guard/main.js', '--socket', '/tmp/c/nodes/n1/run/guard.sock'] })),
+    ).toEqual([10]);
   });
 
   it('are agents, proxies and the supervisor, also when nobody may read their environment', () => {
@@ -32,12 +34,18 @@ describe('the processes of a local cluster', () => {
   });
 
   it('are backends, which have overwritten both arguments and environment with their title', () => {
-    expect(owned(info(10, { argv: ['postgres: walwriter'], exe: '/usr/lib/postgresql/15/bin/postgres', cwd: '/tmp/c/nodes/n1/data' }))).toEqual([10]);
-    expect(owned(info(10, { argv: ['postgres: walwriter'], exe: '/usr/lib/postgresql/15/bin/postgres', cwd: '/tmp/c/nodes/n1/data (deleted)' }))).toEqual([10]);
+    expect(
+      owned(info(10, { argv: ['postgres: walwriter'], exe: '/usr/lib/postgresql/15/bin/postgres', cwd: '/tmp/c/nodes/n1/data' })),
+    ).toEqual([10]);
+    expect(
+      owned(info(10, { argv: ['postgres: walwriter'], exe: '/usr/lib/postgresql/15/bin/postgres', cwd: '/tmp/c/nodes/n1/data (deleted)' })),
+    ).toEqual([10]);
   });
 
   it('are descendants of any of them, whatever they are', () => {
-    expect(owned(info(10, { clusterId: ownership.id }), info(12, { parent: 11, exe: null }), info(11, { parent: 10 }))).toEqual([10, 11, 12]);
+    expect(owned(info(10, { clusterId: ownership.id }), info(12, { parent: 11, exe: null }), info(11, { parent: 10 }))).toEqual([
+      10, 11, 12,
+    ]);
   });
 
   it.each([
@@ -47,7 +55,10 @@ describe('the processes of a local cluster', () => {
     ['another verb on the same cluster', { argv: ['node', '/opt/pgbaton/dist/cli/main.js', 'list', '--dir', '/tmp/c'] }],
     ['another installation of pgbaton', { argv: ['node', '/elsewhere/dist/cli/main.js', 'agent', '--config', '/tmp/c/n1.yaml'] }],
     ['the cluster in a directory whose name begins alike', { argv: ['etcd', '--data-dir', '/tmp/c2/etcd/e1'], exe: '/usr/bin/etcd' }],
-    ["somebody else's PostgreSQL", { argv: ['postgres', '-D', '/var/lib/postgresql/data'], exe: '/usr/lib/postgresql/15/bin/postgres', cwd: '/var/lib/postgresql/data' }],
+    [
+      "somebody else's PostgreSQL",
+      { argv: ['postgres', '-D', '/var/lib/postgresql/data'], exe: '/usr/lib/postgresql/15/bin/postgres', cwd: '/var/lib/postgresql/data' },
+    ],
   ])('are not %s', (_, change) => {
     expect(owned(info(10, change))).toEqual([]);
   });

@@ -24,7 +24,13 @@ const plan: LocalPlan = {
 
 describe('the programs of a local cluster', () => {
   it('do not inherit the configuration of a real node from the environment', () => {
-    const env = environmentFor(plan, { PATH: '/bin', PGBATON_CLUSTER: 'prod', PGBATON_SECRET_PEER_TOKEN: 'x', ETCD_NAME: 'prod', ETCD_UNSUPPORTED_ARCH: 'arm64' });
+    const env = environmentFor(plan, {
+      PATH: '/bin',
+      PGBATON_CLUSTER: 'prod',
+      PGBATON_SECRET_PEER_TOKEN: 'x',
+      ETCD_NAME: 'prod',
+      ETCD_UNSUPPORTED_ARCH: 'arm64',
+    });
     expect(env).toEqual({ PATH: '/bin', ETCD_UNSUPPORTED_ARCH: 'arm64', PGBATON_LOCAL_CLUSTER: plan.id });
   });
 
@@ -37,7 +43,10 @@ describe('the programs of a local cluster', () => {
   });
 
   it('read their secrets from files, never from the configuration', () => {
-    const yaml = parse(nodeYaml(plan, layoutOf('/tmp/c'), 'n1', { pgPort: 20_005, apiPort: 20_006 })) as { secrets: Record<string, string>; postgres: Record<string, unknown> };
+    const yaml = parse(nodeYaml(plan, layoutOf('/tmp/c'), 'n1', { pgPort: 20_005, apiPort: 20_006 })) as {
+      secrets: Record<string, string>;
+      postgres: Record<string, unknown>;
+    };
     expect(Object.values(yaml.secrets).every((path) => path.startsWith('/tmp/c/secrets/'))).toBe(true);
     expect(yaml.postgres).not.toHaveProperty('osUser');
   });

@@ -13,7 +13,9 @@ describe('list', () => {
   });
 
   it('keeps a node that does not answer in the table, with the reason', () => {
-    const text = renderList(sampleCluster({ nodes: [...sampleCluster().nodes, { name: 'n4', agentUrl: 'http://n4', unreachable: 'connection refused' }] }));
+    const text = renderList(
+      sampleCluster({ nodes: [...sampleCluster().nodes, { name: 'n4', agentUrl: 'http://n4', unreachable: 'connection refused' }] }),
+    );
     expect(text).toMatch(/^n4 .*unreachable.*connection refused$/m);
   });
 
@@ -22,7 +24,9 @@ describe('list', () => {
   });
 
   it('marks a primary that lets nobody in', () => {
-    expect(renderList(sampleCluster({ nodes: [sampleNode('n1', { leadership: 'leader', postgres: { kind: 'primary', open: false } })] }))).toContain('primary (closed)');
+    expect(
+      renderList(sampleCluster({ nodes: [sampleNode('n1', { leadership: 'leader', postgres: { kind: 'primary', open: false } })] })),
+    ).toContain('primary (closed)');
   });
 });
 
@@ -44,7 +48,18 @@ describe('topology', () => {
 
 describe('history', () => {
   it('names the node, not its incarnation', () => {
-    const text = renderHistory({ entries: [{ epoch: '2', holder: 'n1~0123456789ab', timeline: 2, floor: { timeline: 1, lsn: '0/3000060' }, why: 'postgres died', at: '2026-01-01T00:00:00.000Z' }] });
+    const text = renderHistory({
+      entries: [
+        {
+          epoch: '2',
+          holder: 'n1~0123456789ab',
+          timeline: 2,
+          floor: { timeline: 1, lsn: '0/3000060' },
+          why: 'postgres died',
+          at: '2026-01-01T00:00:00.000Z',
+        },
+      ],
+    });
     expect(text).toMatch(/^2 +2026-01-01T00:00:00\.000Z +n1 +2 +1:0\/3000060 +postgres died$/m);
   });
 });
