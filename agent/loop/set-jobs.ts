@@ -16,18 +16,15 @@ export function settingFor(context: JobContext, set: MemberSet, closed: boolean)
 }
 
 export async function putInForce(context: JobContext, set: MemberSet, recorded: MemberSet, signal: AbortSignal): Promise<Outcome> {
-  const { situation, postgres } = context;
+  const { situation } = context;
   const before = situation.inForce;
   const former = [...new Set([...recorded.members, ...(before.kind === 'proven' ? before.set.members : [])])];
-  const acknowledgedFreely = before.kind === 'unproven' || !before.waiting;
   situation.inForce = { kind: 'unproven' };
   generation += 1;
   const target = settingFor(context, set, false);
   const steps: readonly (() => Promise<Outcome>)[] =
     target.kind === 'any'
       ? [
-          // Leaving the empty list: the flag that makes backends wait is set by the checkpointer, later than "reload returned" (P7.5).
-          ...(acknowledgedFreely ? [put(context, { kind: 'placeholder' }, former, signal), async () => postgres.proveWaiting(PROOF_DEADLINE_MS, signal)] : []),
           // Priorities under ANY say nothing about k: FIRST makes the new value visible in every walsender.
           put(context, { kind: 'first', set, generation }, former, signal),
           put(context, target, former, signal),

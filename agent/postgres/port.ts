@@ -45,8 +45,8 @@ export type ServerFacts = {
 export type ServerState =
   /** No data directory, or an empty one. */
   | { readonly kind: 'absent' }
-  /** `extent`: end of the last complete record on disk with its timeline's ancestry; null when it cannot be known. */
-  | { readonly kind: 'stopped'; readonly systemId: string; readonly wasPrimary: boolean; readonly cleanly: boolean; readonly extent: WalExtent | null }
+  /** `extent`: end of the last complete record on disk with its timeline's ancestry; null when it cannot be known. `marker`: whose data it is by its own word; another than this node's member id makes it somebody else's copy. */
+  | { readonly kind: 'stopped'; readonly systemId: string; readonly wasPrimary: boolean; readonly cleanly: boolean; readonly extent: WalExtent | null; readonly marker?: MemberId | null }
   | { readonly kind: 'starting' }
   | { readonly kind: 'running'; readonly facts: ServerFacts }
   /** A postmaster lives but did not answer in time. */
@@ -108,9 +108,6 @@ export interface Postgres {
   writeSync(setting: SyncSetting, signal: AbortSignal): Promise<Outcome>;
   /** P7.6: a fresh connection shows the value, and every walsender named in `former` or `setting` shows the priority `setting` gives it. */
   proveSync(setting: SyncSetting, former: readonly MemberId[], deadlineMs: number, signal: AbortSignal): Promise<Outcome>;
-
-  /** P7.5, leaving the empty list: starts a commit on a second connection and sees it wait for a synchronous standby, then cancels it. */
-  proveWaiting(deadlineMs: number, signal: AbortSignal): Promise<Outcome>;
 
   /** T4: stub history files up to `timeline`, replay to the end, promote through the guard, poll, check the timeline id. hba stays closed. */
   promote(options: { readonly epoch: Epoch; readonly timeline: TimelineId; readonly noProgressMs: number }, signal: AbortSignal): Promise<Outcome>;
