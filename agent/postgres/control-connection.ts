@@ -1,0 +1,118 @@
+/**
+ * Connections of the agent to its own server, over the Unix socket, as one of the control roles. One is kept for the questions of every turn;
+ * fresh ones prove what only a new session shows. Every query has a deadline: when it passes the socket is destroyed, never waited for.
+ */
+import { Socket } from 'node:net';
+import pg from 'pg';
+import { appError, systemErrorCode } from '../../shared/errors.ts';
+import { monotonicMs } from '../../shared/runtime/clock.ts';
+
+export type Row = Readonly<Record<string, unknown>>;
+
+export type Login = {
+  /** A socket directory or a host name. */
+  readonly host: string;
+  readonly port: number;
+  readonly user: string;
+  readonly password: string;
+  readonly database: string;
+  readonly applicationName: string;
+  /** A walsender session: commands of the replication protocol instead of SQL. */
+  readonly replication?: boolean;
+};
+
+/** PostgreSQL answered, but lets nobody in yet or no longer. */
+export const CANNOT_CONNECT_NOW = '57P03';
+const SESSION_OPTIONS = '-c search_path=pg_catalog -c jit=off';
+
+/** Types travel as text: positions and identifiers are larger than a double holds. */
+const TEXT_TYPES = { getTypeParser: () => (value: string) => value } as const;
+
+export class ControlSession {
+  readonly #client: pg.Client;
+  readonly #socket: Socket;
+  #open = true;
+
+  private constructor(client: pg.Client, socket: Socket) {
+    this.#client = client;
+    this.#socket = socket;
+    // An error of an idle session only means that it is over; the next query says so to whoever asks.
+    client.on('error', () => this.destroy());
+    client.on('end', () => this.destroy());
+  }
+
+  static async open(login: Login, deadlineMs: number): Promise<ControlSession> {
+    const socket = new Socket();
+    const client = new pg.Client({
+      host: login.host,
+      port: login.port,
+      user: login.user,
+      password: login.password,
+      database: login.database,
+      application_name: login.applicationName,
+      options: login.replication === true ? undefined : SESSION_OPTIONS,
+      ...(login.replication === true ? { replication: 'true' } : {}),
+      stream: () => socket,
+      types: TEXT_TYPES,
+      ssl: false,
+    } as pg.ClientConfig);
+    const session = new ControlSession(client, socket);
+    await session.#within(client.connect(), deadlineMs, 'connecting');
+    return session;
+  }
+
+  get isOpen(): boolean {
+    return this.#open;
+  }
+
+  async query(sql: string, deadlineMs: number, values?: readonly string[]): Promise<readonly Row[]> {
+    if (!this.#open) throw appError('PGB-1330', 'the session is over');
+    const result = await this.#within(this.#client.query<Record<string, unknown>>(values === undefined ? { text: sql } : { text: sql, values: [...values] }), deadlineMs, 'a query');
+    return result.rows;
+  }
+
+  /** A query whose end is not awaited here; its failure is nobody's news. */
+  launch(sql: string): void {
+    if (this.#open) this.#client.query(sql).catch(() => undefined);
+  }
+
+  destroy(): void {
+    this.#open = false;
+    this.#socket.destroy();
+  }
+
+  async #within<T>(work: Promise<T>, deadlineMs: number, what: string): Promise<T> {
+    const startedAtMs = monotonicMs();
+    let timer: NodeJS.Timeout | undefined;
+    const late = new Promise<never>((_resolve, reject) => {
+      timer = setTimeout(() => {
+        this.destroy();
+        reject(new SlowServerError(`${what} took longer than ${String(Math.round(monotonicMs() - startedAtMs))} ms`));
+      }, Math.max(0, deadlineMs));
+    });
+    try {
+      return await Promise.race([work, late]);
+    } catch (error) {
+      // Whatever the server said, a session that failed to open is of no use.
+      if (what === 'connecting') this.destroy();
+      throw error;
+    } finally {
+      clearTimeout(timer);
+    }
+  }
+}
+
+export class SlowServerError extends Error {
+  override readonly name = 'SlowServerError';
+}
+
+export type ConnectFailure = 'not-listening' | 'not-yet' | 'shutting-down' | 'slow' | 'other';
+
+/** Why a session could not be opened or was lost, as far as it decides what to do. */
+export function classifyFailure(error: unknown): ConnectFailure {
+  if (error instanceof SlowServerError) return 'slow';
+  const code = systemErrorCode(error);
+  if (code === 'ENOENT' || code === 'ECONNREFUSED') return 'not-listening';
+  if (code === CANNOT_CONNECT_NOW) return error instanceof Error && error.message.includes('shutting down') ? 'shutting-down' : 'not-yet';
+  return 'other';
+}

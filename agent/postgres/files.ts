@@ -1,0 +1,53 @@
+/**
+ * Writing small files so that they are there, whole, or not at all: beside, synced, renamed, directory synced. Files for PostgreSQL belong to
+ * the user it runs as.
+ */
+import { chown, mkdir, open, readFile, rename, rm } from 'node:fs/promises';
+import { dirname } from 'node:path';
+import { systemErrorCode } from '../../shared/errors.ts';
+import type { OsUser } from '../guard/os-user.ts';
+
+let lastSuffix = 0;
+
+export async function writeDurably(path: string, text: string, owner: OsUser | null, mode = 0o600): Promise<void> {
+  lastSuffix += 1;
+  const beside = `${path}.${String(process.pid)}-${String(lastSuffix)}.new`;
+  const file = await open(beside, 'w', mode);
+  try {
+    await file.writeFile(text);
+    if (owner !== null) await file.chown(owner.uid, owner.gid);
+    await file.sync();
+  } finally {
+    await file.close();
+  }
+  await rename(beside, path);
+  await syncDirectory(dirname(path));
+}
+
+export async function syncDirectory(path: string): Promise<void> {
+  const directory = await open(path, 'r');
+  try {
+    await directory.sync();
+  } finally {
+    await directory.close();
+  }
+}
+
+export async function makeDirectory(path: string, owner: OsUser | null, mode: number): Promise<void> {
+  const made = await mkdir(path, { recursive: true, mode });
+  if (made !== undefined && owner !== null) await chown(path, owner.uid, owner.gid);
+}
+
+/** Null when there is no such file. */
+export async function readIfThere(path: string): Promise<string | null> {
+  try {
+    return await readFile(path, 'utf8');
+  } catch (error) {
+    if (systemErrorCode(error) === 'ENOENT') return null;
+    throw error;
+  }
+}
+
+export async function removeTree(path: string): Promise<void> {
+  await rm(path, { recursive: true, force: true });
+}

@@ -1,0 +1,98 @@
+/**
+ * Where the WAL of a stopped server ends: the end of the last complete record on disk, with its timeline's ancestry (PROTOCOL P4.5). Rests on
+ * pg_waldump, which reads as recovery does. Null means "cannot be known", never "nothing".
+ */
+import { open, readdir } from 'node:fs/promises';
+import { join } from 'node:path';
+import { parseLsn, formatLsn, type Lsn } from '../../shared/domain/lsn.ts';
+import type { TimelineHistory, TimelineId } from '../../shared/domain/timeline.ts';
+import type { WalExtent } from '../../shared/domain/wal-position.ts';
+import { parseControlData, type ControlData } from './controldata.ts';
+import { walDirectory, type LocalContext } from './context.ts';
+import { historyAt, historyIds, readHistory } from './history-files.ts';
+import { runTool } from './tools.ts';
+import { beforePageHeader, isWrittenSegment, LONG_HEADER_BYTES, parseSegmentName, recordEnd, segmentOf, segmentStart, type SegmentName } from './wal-file.ts';
+
+const CONTROL_DEADLINE_MS = 5_000;
+const WALDUMP_DEADLINE_MS = 60_000;
+
+export async function readControlData(context: LocalContext, dataDir: string, signal: AbortSignal): Promise<ControlData | null> {
+  const result = await runTool(context, { tool: 'pg_controldata', args: ['-D', dataDir], deadlineMs: CONTROL_DEADLINE_MS, signal });
+  return result.kind === 'ended' && result.code === 0 ? parseControlData(result.stdout) : null;
+}
+
+export async function readStoppedExtent(context: LocalContext, dataDir: string, control: ControlData, signal: AbortSignal): Promise<WalExtent | null> {
+  const walDir = walDirectory(dataDir);
+  const segments = (await readdir(walDir)).map((name) => parseSegmentName(name, control.walSegmentBytes)).filter((segment) => segment !== null);
+  for (const history of await possibleHistories(walDir, control)) {
+    const written = await newestWritten(walDir, segments, history.timeline, control);
+    if (written === null) continue;
+    const end = await lastRecordEnd(context, walDir, written, control, signal);
+    if (end !== null) return { history: historyAt(history, end), lsn: end };
+  }
+  return null;
+}
+
+/** The checkpoint's timeline and everything that grew from it, newest first: the timeline on which recovery would end. */
+async function possibleHistories(walDir: string, control: ControlData): Promise<readonly TimelineHistory[]> {
+  const ids = (await historyIds(walDir)).filter((id) => id > control.timeline);
+  const younger: TimelineHistory[] = [];
+  for (const id of ids) {
+    const history = await readHistory(walDir, id);
+    // A timeline that left ours before the checkpoint is somebody else's future.
+    const ours = history?.ancestors.find(({ timeline }) => timeline === control.timeline);
+    if (history !== null && ours !== undefined && ours.end >= control.redo) younger.push(history);
+  }
+  const own = await readHistory(walDir, control.timeline);
+  return [...younger.toReversed(), ...(own === null ? [] : [own])];
+}
+
+async function newestWritten(walDir: string, segments: readonly SegmentName[], timeline: TimelineId, control: ControlData): Promise<SegmentName | null> {
+  const ofTimeline = segments.filter((segment) => segment.timeline === timeline && segment.segment >= segmentOf(control.redo, control.walSegmentBytes));
+  for (const segment of ofTimeline.toSorted((a, b) => (a.segment < b.segment ? 1 : -1))) {
+    if (isWrittenSegment(await readHeader(join(walDir, segment.name)), segment, control.walSegmentBytes, control.systemId)) return segment;
+  }
+  return null;
+}
+
+/** Begins in the newest segment; a record that covers all of it began in an earlier one. */
+async function lastRecordEnd(context: LocalContext, walDir: string, newest: SegmentName, control: ControlData, signal: AbortSignal): Promise<Lsn | null> {
+  const redoSegment = segmentOf(control.redo, control.walSegmentBytes);
+  for (let segment = newest.segment; segment >= redoSegment; segment -= 1n) {
+    const start = segment === redoSegment ? control.redo : segmentStart(segment, control.walSegmentBytes);
+    const timeline = await timelineForReading(walDir, newest, segment, control);
+    const result = await runTool(context, { tool: 'pg_waldump', args: ['-q', '-p', walDir, '-t', String(timeline), '-s', formatLsn(start)], deadlineMs: WALDUMP_DEADLINE_MS, signal });
+    if (result.kind === 'stopped') return null;
+    const direct = parseLsn(/invalid record length at ([0-9A-F]+\/[0-9A-F]+)/.exec(result.stderr)?.[1] ?? '');
+    if (direct !== null) return beforePageHeader(direct, control.walSegmentBytes);
+    const lastRecord = parseLsn(/error in WAL record at ([0-9A-F]+\/[0-9A-F]+)/.exec(result.stderr)?.[1] ?? '');
+    if (lastRecord !== null) return endOfRecord(context, walDir, timeline, lastRecord, control, signal);
+  }
+  return null;
+}
+
+// The segment before a fork exists under the parent's name only.
+async function timelineForReading(walDir: string, newest: SegmentName, segment: bigint, control: ControlData): Promise<TimelineId> {
+  if (segment === newest.segment) return newest.timeline;
+  const history = await readHistory(walDir, newest.timeline);
+  const ancestor = history?.ancestors.find(({ end }) => segmentOf(end, control.walSegmentBytes) > segment);
+  return ancestor?.timeline ?? newest.timeline;
+}
+
+async function endOfRecord(context: LocalContext, walDir: string, timeline: TimelineId, start: Lsn, control: ControlData, signal: AbortSignal): Promise<Lsn | null> {
+  const result = await runTool(context, { tool: 'pg_waldump', args: ['-p', walDir, '-t', String(timeline), '-s', formatLsn(start), '-n', '1'], deadlineMs: WALDUMP_DEADLINE_MS, signal });
+  if (result.kind === 'stopped') return null;
+  const total = /len \(rec\/tot\):\s*\d+\/\s*(\d+)/.exec(result.stdout)?.[1];
+  return total === undefined ? null : recordEnd(start, Number(total), control.walSegmentBytes);
+}
+
+async function readHeader(path: string): Promise<Buffer> {
+  const file = await open(path, 'r');
+  try {
+    const header = Buffer.alloc(LONG_HEADER_BYTES);
+    const { bytesRead } = await file.read(header, 0, LONG_HEADER_BYTES, 0);
+    return header.subarray(0, bytesRead);
+  } finally {
+    await file.close();
+  }
+}
