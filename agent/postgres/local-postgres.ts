@@ -2,13 +2,12 @@
  * The Postgres port on a real server of this machine. Holds the pieces together and decides nothing: every method is one recipe of the files
  * beside this one. It must never start, promote or kill past the guard while the guard lives.
  */
-import type { NodeConfig } from '../../shared/config/node-config.ts';
+import type { NodePostgresConfig, NodeSecrets } from '../../shared/config/node-config.ts';
 import type { MemberId } from '../../shared/domain/node-id.ts';
 import { extentPosition, type WalExtent, type WalPosition } from '../../shared/domain/wal-position.ts';
 import { messageOf } from '../../shared/errors.ts';
-import type { Logger } from '../../shared/logging/logger.ts';
 import type { GuardClient } from '../guard/guard-client.ts';
-import { NO_LOG } from '../guard/log.ts';
+import { NO_LOG, type Log } from '../guard/log.ts';
 import { resolveOsUser } from '../guard/os-user.ts';
 import { describeRemains } from '../guard/process-tree.ts';
 import type { GuardStatus } from '../guard/protocol.ts';
@@ -35,25 +34,19 @@ const QUESTION_DEADLINE_MS = 1_000;
 const CHECKPOINT_DEADLINE_MS = 600_000;
 
 export type LocalPostgresOptions = {
-  readonly config: Pick<NodeConfig, 'postgres' | 'secrets' | 'name' | 'stateDir' | 'runDir'>;
+  readonly config: NodePostgresConfig;
+  readonly secrets: NodeSecrets;
+  readonly name: string;
+  readonly stateDir: string;
+  readonly runDir: string;
   readonly guard: GuardClient;
-  readonly log?: Logger;
+  readonly log?: Log;
 };
 
 /** Throws AppError PGB-1102 or PGB-1103 when this machine cannot run PostgreSQL as configured. */
-export function createLocalPostgres({ config, guard, log }: LocalPostgresOptions): Postgres {
-  const binDir = findBinDir(config.postgres.binDir);
-  const context: LocalContext = {
-    config: config.postgres,
-    secrets: config.secrets,
-    name: config.name,
-    stateDir: config.stateDir,
-    runDir: config.runDir,
-    binDir,
-    majorVersion: readMajorVersion(binDir),
-    osUser: resolveOsUser(config.postgres.osUser),
-    log: log === undefined ? NO_LOG : (level, event, fields) => log[level]({ ...fields }, event),
-  };
+export function createLocalPostgres({ guard, log, ...node }: LocalPostgresOptions): Postgres {
+  const binDir = findBinDir(node.config.binDir);
+  const context: LocalContext = { ...node, binDir, majorVersion: readMajorVersion(binDir), osUser: resolveOsUser(node.config.osUser), log: log ?? NO_LOG };
   return new LocalPostgres(new LocalServer(context, guard));
 }
 
