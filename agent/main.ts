@@ -19,6 +19,7 @@ import { addOperatorRoutes } from './api/operator-routes.ts';
 import { addPeerRoutes } from './api/peer-routes.ts';
 import { connectGuard } from './guard/guard-client.ts';
 import { GUARD_IDLE_MS } from './guard/guard-launch.ts';
+import type { Log } from './guard/log.ts';
 import { AgentLoop } from './loop/agent-loop.ts';
 import { freshIncarnation } from './loop/directory-jobs.ts';
 import { FailoverClock } from './loop/failover-clock.ts';
@@ -71,6 +72,9 @@ type Parts = {
 };
 
 async function runParts({ config, log, dcs, keys, keeper, signal, stop }: Parts): Promise<void> {
+  const say: Log = (level, event, fields) => {
+    log[level](fields, event);
+  };
   const guard = connectGuard({
     socketPath: join(config.runDir, 'guard.sock'),
     dataDir: config.postgres.dataDir,
@@ -80,11 +84,9 @@ async function runParts({ config, log, dcs, keys, keeper, signal, stop }: Parts)
     configFile: join(config.stateDir, 'postgres', 'postgresql.conf'),
     program: null,
     idleMs: GUARD_IDLE_MS,
-    log: (level, event, fields) => {
-      log[level](fields ?? {}, event);
-    },
+    log: say,
   });
-  const postgres = createLocalPostgres({ config, guard, log });
+  const postgres = createLocalPostgres({ config: config.postgres, secrets: config.secrets, name: config.name, stateDir: config.stateDir, runDir: config.runDir, guard, log: say });
   const clock = new FailoverClock();
   const peers = new PeerClient(config.secrets.peerToken);
   let wake = (): void => {};
