@@ -15,6 +15,8 @@ import { beforePageHeader, isWrittenSegment, LONG_HEADER_BYTES, parseSegmentName
 
 const CONTROL_DEADLINE_MS = 5_000;
 const WALDUMP_DEADLINE_MS = 60_000;
+/** Room for a few descriptions; only the last one is looked at. */
+const LAST_RECORDS_CHARS = 65_536;
 
 export async function readControlData(context: LocalContext, dataDir: string, signal: AbortSignal): Promise<ControlData | null> {
   const result = await runTool(context, { tool: 'pg_controldata', args: ['-D', dataDir], deadlineMs: CONTROL_DEADLINE_MS, signal });
@@ -55,18 +57,27 @@ async function newestWritten(walDir: string, segments: readonly SegmentName[], t
   return null;
 }
 
-/** Begins in the newest segment; a record that covers all of it began in an earlier one. */
+/**
+ * Begins in the newest segment; a record that covers all of it began in an earlier one. The end of that segment is given as the end: looking
+ * for a next one that is not there, pg_waldump would wait five seconds for it.
+ */
 async function lastRecordEnd(context: LocalContext, walDir: string, newest: SegmentName, control: ControlData, signal: AbortSignal): Promise<Lsn | null> {
-  const redoSegment = segmentOf(control.redo, control.walSegmentBytes);
+  const { walSegmentBytes } = control;
+  const redoSegment = segmentOf(control.redo, walSegmentBytes);
+  const end = segmentStart(newest.segment + 1n, walSegmentBytes);
   for (let segment = newest.segment; segment >= redoSegment; segment -= 1n) {
-    const start = segment === redoSegment ? control.redo : segmentStart(segment, control.walSegmentBytes);
+    const start = segment === redoSegment ? control.redo : segmentStart(segment, walSegmentBytes);
     const timeline = await timelineForReading(walDir, newest, segment, control);
-    const result = await runTool(context, { tool: 'pg_waldump', args: ['-q', '-p', walDir, '-t', String(timeline), '-s', formatLsn(start)], deadlineMs: WALDUMP_DEADLINE_MS, signal });
+    const range = ['-p', walDir, '-t', String(timeline), '-s', formatLsn(start), '-e', formatLsn(end)];
+    const result = await runTool(context, { tool: 'pg_waldump', args: ['-q', ...range], deadlineMs: WALDUMP_DEADLINE_MS, signal });
     if (result.kind === 'stopped') return null;
     const direct = parseLsn(/invalid record length at ([0-9A-F]+\/[0-9A-F]+)/.exec(result.stderr)?.[1] ?? '');
-    if (direct !== null) return beforePageHeader(direct, control.walSegmentBytes);
+    if (direct !== null) return beforePageHeader(direct, walSegmentBytes);
     const lastRecord = parseLsn(/error in WAL record at ([0-9A-F]+\/[0-9A-F]+)/.exec(result.stderr)?.[1] ?? '');
-    if (lastRecord !== null) return endOfRecord(context, walDir, timeline, lastRecord, control, signal);
+    const lastRange = lastRecord === null ? range : ['-p', walDir, '-t', String(timeline), '-s', formatLsn(lastRecord), '-n', '1'];
+    // Neither error: every record up to the end of the segment is whole, and the last one printed is the last.
+    const found = lastRecord === null && result.code !== 0 ? null : await endOfLastPrinted(context, lastRange, end, walSegmentBytes, signal);
+    if (found !== null) return found;
   }
   return null;
 }
@@ -79,11 +90,17 @@ async function timelineForReading(walDir: string, newest: SegmentName, segment: 
   return ancestor?.timeline ?? newest.timeline;
 }
 
-async function endOfRecord(context: LocalContext, walDir: string, timeline: TimelineId, start: Lsn, control: ControlData, signal: AbortSignal): Promise<Lsn | null> {
-  const result = await runTool(context, { tool: 'pg_waldump', args: ['-p', walDir, '-t', String(timeline), '-s', formatLsn(start), '-n', '1'], deadlineMs: WALDUMP_DEADLINE_MS, signal });
+async function endOfLastPrinted(context: LocalContext, range: readonly string[], end: Lsn, segmentBytes: number, signal: AbortSignal): Promise<Lsn | null> {
+  const result = await runTool(context, { tool: 'pg_waldump', args: range, deadlineMs: WALDUMP_DEADLINE_MS, signal, outputCharsMax: LAST_RECORDS_CHARS });
   if (result.kind === 'stopped') return null;
-  const total = /len \(rec\/tot\):\s*\d+\/\s*(\d+)/.exec(result.stdout)?.[1];
-  return total === undefined ? null : recordEnd(start, Number(total), control.walSegmentBytes);
+  const line = result.stdout.split('\n').findLast((one) => one.includes('len (rec/tot):'));
+  const total = /len \(rec\/tot\):\s*\d+\/\s*(\d+)/.exec(line ?? '')?.[1];
+  const start = parseLsn(/lsn: ([0-9A-F]+\/[0-9A-F]+)/.exec(line ?? '')?.[1] ?? '');
+  if (line === undefined || total === undefined || start === null) return null;
+  // A switch gives up the rest of its segment.
+  if (/^rmgr: XLOG .*desc: SWITCH/.test(line)) return segmentStart(segmentOf(start, segmentBytes) + 1n, segmentBytes);
+  const last = recordEnd(start, Number(total), segmentBytes);
+  return last > end ? null : last;
 }
 
 async function readHeader(path: string): Promise<Buffer> {
