@@ -33,7 +33,7 @@ beforeAll(async () => {
 });
 
 afterAll(async () => {
-  await project.down();
+  await project?.down();
 });
 
 beforeEach(() => {
@@ -41,7 +41,7 @@ beforeEach(() => {
 });
 
 afterEach(async () => {
-  await ledger.stop();
+  await ledger?.stop();
 });
 
 describe('the compose project', () => {

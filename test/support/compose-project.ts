@@ -7,7 +7,7 @@ import { readFileSync } from 'node:fs';
 import { createServer } from 'node:net';
 import { join } from 'node:path';
 import { promisify } from 'node:util';
-import { DockerComposeEnvironment, Wait } from 'testcontainers';
+import { DockerComposeEnvironment } from 'testcontainers';
 import type { StartedDockerComposeEnvironment } from 'testcontainers';
 import type { ClusterStatus } from '../../shared/domain/cluster-status.ts';
 
@@ -45,7 +45,6 @@ export class ComposeProject {
       // The cleaner would be one more image to pull; down() in the suite's own teardown does its work.
       .withAutoCleanup(false)
       .withBuild()
-      .withDefaultWaitStrategy(Wait.forHealthCheck())
       .withStartupTimeout(UP_MS)
       .up();
     return new ComposeProject(name, environment, rwPort, roPort);
