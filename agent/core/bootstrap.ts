@@ -20,10 +20,11 @@ export function decideWithoutRecord(facts: Facts, memory: Memory): Decision {
     return alarmed(memory, `PGB-1203 the store holds no leader record, but ${witness.name} remembers one: nobody bootstraps`);
   }
   if (file.dir === 'ok') return recordOurs(facts, memory);
-  if (facts.server.state.kind !== 'absent') return decideOverForeignDirectory(facts, memory);
+  const directory = facts.server.state.kind;
+  if (directory === 'starting' || directory === 'silent') return decision(memory, 'waiting', 'the data directory has not been looked at yet');
+  if (directory !== 'absent') return decideOverForeignDirectory(facts, memory);
   if (self.adopt) return alarmed(memory, 'PGB-1303 adoption is configured, but the data directory is empty');
   if (!self.initialize) return decision(memory, 'waiting', 'no cluster exists yet and this node may not create one');
-  if (file.dir === 'rebuilding' && !mayRetry(facts, 'initialize')) return decision(memory, 'bootstrapping', 'initdb failed; trying again shortly');
   if (!mayRetry(facts, 'initialize')) return decision(memory, 'bootstrapping', 'initdb failed; trying again shortly');
   return decision(memory, 'bootstrapping', 'no cluster exists yet: creating one', job({ kind: 'initialize' }));
 }

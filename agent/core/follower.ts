@@ -9,6 +9,7 @@ import { alarmed, decision, job, mayRetry, type Decision, type Present } from '.
 import { isOnTheRoad, ownExtent, settledExtent } from './extent.ts';
 import type { Facts } from './facts.ts';
 import type { Memory } from './memory.ts';
+import { keepSlots } from './slots.ts';
 
 /** A standby that cannot stream for this long from a healthy primary is missing WAL that the primary no longer has. */
 const NOT_STREAMING_LIMIT_MS = 15_000;
@@ -129,7 +130,12 @@ function keepFollowing(facts: Facts, memory: Memory, record: LeaderRecord): Deci
     if (!mayRetry(facts, 'follow')) return decision(memory, 'following', 'could not attach; trying again shortly');
     return decision({ ...memory, notStreamingSinceMs: null }, 'following', `attaching to ${nameOf(record.holder)}`, job({ kind: 'follow', record }));
   }
-  if (state.facts.receiver === 'streaming') return rest(facts, { ...memory, notStreamingSinceMs: null }, record);
+  if (state.facts.receiver === 'streaming') {
+    const resting = rest(facts, { ...memory, notStreamingSinceMs: null }, record);
+    if (resting.actions.length > 0) return resting;
+    const slots = keepSlots(facts, resting.memory, state.facts);
+    return { ...resting, actions: slots.actions, memory: slots.memory };
+  }
   return waitToStream(facts, memory, record);
 }
 

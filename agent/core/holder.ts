@@ -12,6 +12,7 @@ import { alarmed, decision, job, mayRetry, type Decision, type Present } from '.
 import type { Facts } from './facts.ts';
 import { flushedPast, targetSet, watchMembers } from './member-watch.ts';
 import type { Memory } from './memory.ts';
+import { keepSlots } from './slots.ts';
 import { nextSetStep, type SetStep } from './set-change.ts';
 import { abortHandover, decideSwitchover } from './switchover.ts';
 
@@ -135,20 +136,9 @@ function openWhenDurable(facts: Facts, memory: Memory, present: Present, server:
 
 function maintain(facts: Facts, memory: Memory, present: Present, server: ServerFacts, renew: readonly Action[]): Decision {
   const step = setStep(facts, memory, present, server, 'leading', `serving epoch ${present.record.epoch.toString()}`);
-  const slots = missingSlots(facts, server);
-  const withSlots: readonly Action[] = slots === null || step.actions.some((action) => action.kind === 'job') ? [] : [job({ kind: 'slots', members: slots })];
-  return { ...step, actions: [...step.actions, ...withSlots, ...(step.actions.some((action) => action.kind === 'change') ? [] : renew)] };
-}
-
-function missingSlots(facts: Facts, server: ServerFacts): readonly MemberId[] | null {
-  const wanted = [...facts.store.nodes.values()].map((node) => node.member).filter((member) => member !== facts.self.member);
-  const have = server.physicalSlots.length;
-  if (wanted.length <= have && wanted.every((member) => server.physicalSlots.includes(slotOf(member)))) return null;
-  return mayRetry(facts, 'slots') ? wanted : null;
-}
-
-function slotOf(member: MemberId): string {
-  return `pgbaton_${member.replaceAll(/[^a-z0-9_]/g, '_')}`;
+  const busy = step.actions.some((action) => action.kind === 'job');
+  const slots = busy ? { actions: [], memory: step.memory } : keepSlots(facts, step.memory, server);
+  return { ...step, memory: slots.memory, actions: [...step.actions, ...slots.actions, ...(step.actions.some((action) => action.kind === 'change') ? [] : renew)] };
 }
 
 /** One step of P7, as actions. */

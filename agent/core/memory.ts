@@ -38,6 +38,8 @@ export type Memory = {
   readonly promotingSinceMs: number | null;
   /** Since when a member of ours has been heard to promise above our epoch. */
   readonly promisedAboveSinceMs: number | null;
+  /** When the replication slots were last looked after. */
+  readonly slotsKeptAtMs: number | null;
 };
 
 export const EMPTY_MEMORY: Memory = {
@@ -49,5 +51,6 @@ export const EMPTY_MEMORY: Memory = {
   sitOutEpoch: null,
   promotingSinceMs: null,
   promisedAboveSinceMs: null,
+  slotsKeptAtMs: null,
 };
 

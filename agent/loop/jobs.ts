@@ -8,7 +8,7 @@ import { monotonicMs } from '../../shared/runtime/clock.ts';
 import { sleep } from '../../shared/runtime/deadline.ts';
 import type { Job } from '../core/actions.ts';
 import { ownExtent } from '../core/extent.ts';
-import type { Outcome } from '../postgres/port.ts';
+import { slotName, type Outcome } from '../postgres/port.ts';
 import { clone, discard, initialize, adopt, rewind } from './directory-jobs.ts';
 import { DONE, failed, followOf, inOrder, stillOurs, type JobContext } from './job-context.ts';
 import { feedGuard, leaseUntilMs } from './lease.ts';
@@ -51,7 +51,7 @@ export async function runJob(context: JobContext, job: Job, signal: AbortSignal)
     case 'stop-for-switchover':
       return stopForSwitchover(context, job.operation, signal);
     case 'slots':
-      return context.postgres.keepSlots(job.members.map((member) => `pgbaton_${member.replaceAll(/[^a-z0-9_]/g, '_')}`), signal);
+      return context.postgres.keepSlots(job.members.map(slotName), signal);
     default:
       return unreachable(job);
   }

@@ -2,10 +2,12 @@
  * Writing small files so that they are there, whole, or not at all: beside, synced, renamed, directory synced. Files for PostgreSQL belong to
  * the user it runs as.
  */
-import { chown, mkdir, open, readFile, rename, rm } from 'node:fs/promises';
+import { chown, mkdir, open, readFile, rename, rm, stat } from 'node:fs/promises';
 import { dirname } from 'node:path';
 import { systemErrorCode } from '../../shared/errors.ts';
 import type { OsUser } from '../guard/os-user.ts';
+
+const STICKY = 0o1000;
 
 let lastSuffix = 0;
 
@@ -33,9 +35,12 @@ export async function syncDirectory(path: string): Promise<void> {
   }
 }
 
+/** PostgreSQL's user must be able to write there, whoever made it first. A directory for everybody (sticky, like /tmp) stays as it is. */
 export async function makeDirectory(path: string, owner: OsUser | null, mode: number): Promise<void> {
-  const made = await mkdir(path, { recursive: true, mode });
-  if (made !== undefined && owner !== null) await chown(path, owner.uid, owner.gid);
+  await mkdir(path, { recursive: true, mode });
+  if (owner === null) return;
+  const found = await stat(path);
+  if (found.uid !== owner.uid && (found.mode & STICKY) === 0) await chown(path, owner.uid, owner.gid);
 }
 
 /** Null when there is no such file. */

@@ -59,9 +59,16 @@ async function advance(server: LocalServer, session: ControlSession, source: Fol
   if (version === undefined || text(version, 'standby') !== 'true' || Number(text(version, 'num')) < READ_SLOT_VERSION) return;
   const primary = await walsenderSession(server, source);
   try {
-    for (const name of names) {
+    const restarts = new Map<string, Lsn>();
+    for (const name of [...names, source.slot]) {
       const [slot] = await primary.query(`READ_REPLICATION_SLOT "${name}"`, QUERY_DEADLINE_MS);
       const restart = slot === undefined ? null : parseLsn(text(slot, 'restart_lsn') ?? '');
+      if (restart !== null) restarts.set(name, restart);
+    }
+    // The primary has no slot for itself; should it ever follow us, it needs no more than its slowest follower does now.
+    const slowest = [...restarts.values()].reduce<Lsn | null>((least, one) => (least === null || one < least ? one : least), null);
+    for (const name of names) {
+      const restart = restarts.get(name) ?? slowest;
       if (restart !== null) await advanceOne(session, name, restart);
     }
   } finally {

@@ -2,10 +2,12 @@
  * What a stopped server's directory says about itself. Looking costs tens of milliseconds (two programs), so the answer is kept until the
  * directory changes.
  */
+import { join } from 'node:path';
 import { messageOf } from '../../shared/errors.ts';
 import { wasPrimary, wasStoppedCleanly } from './controldata.ts';
 import type { LocalContext } from './context.ts';
 import { contentOf, fingerprint } from './data-directory.ts';
+import { readIfThere } from './files.ts';
 import type { ServerState } from './port.ts';
 import { readMarker } from './server-config.ts';
 import { readControlData, readStoppedExtent } from './wal-boundary.ts';
@@ -44,7 +46,9 @@ export class StoppedDirectory {
       const control = await readControlData(this.#context, dataDir, this.#never);
       if (control === null) return { kind: 'silent', why: `the control file of ${dataDir} cannot be read` };
       const extent = await readStoppedExtent(this.#context, dataDir, control, this.#never);
-      return { kind: 'stopped', systemId: control.systemId, wasPrimary: wasPrimary(control), cleanly: wasStoppedCleanly(control), extent, marker: await readMarker(dataDir) };
+      // A copy that was never started still has the control file of the primary it was taken from.
+      const isFreshCopy = (await readIfThere(join(dataDir, 'backup_label'))) !== null;
+      return { kind: 'stopped', systemId: control.systemId, wasPrimary: wasPrimary(control) && !isFreshCopy, cleanly: wasStoppedCleanly(control), extent, marker: await readMarker(dataDir) };
     } catch (error) {
       return { kind: 'silent', why: messageOf(error) };
     }

@@ -2,12 +2,15 @@
 import { describe, expect, test } from 'vitest';
 import type { Action } from '../../../../agent/core/actions.ts';
 import { decide } from '../../../../agent/core/decide.ts';
-import { EMPTY_MEMORY, type Memory } from '../../../../agent/core/memory.ts';
+import { EMPTY_MEMORY as FORGETFUL, type Memory } from '../../../../agent/core/memory.ts';
 import { epoch } from '../../../../shared/domain/epoch.ts';
 import { lsn } from '../../../../shared/domain/lsn.ts';
 import { memberSet, NOBODY } from '../../../../shared/domain/member-set.ts';
 import { rootHistory, timelineId } from '../../../../shared/domain/timeline.ts';
 import { answer, factsOf, historyOf, N1, N2, N3, NOW_MS, presentOf, primary, recordOf, standby } from '../../../support/facts-builder.ts';
+
+/** The slots were looked after a moment ago. */
+const EMPTY_MEMORY: Memory = { ...FORGETFUL, slotsKeptAtMs: NOW_MS };
 
 const down = { epoch: epoch(4n), holder: N1, heardAtMs: NOW_MS - 5 };
 const cut = standby(500n);
