@@ -17,6 +17,7 @@ import { historyIds } from './history-files.ts';
 import { DONE_MARK, roleSql } from './role-sql.ts';
 import { scramVerifier } from './scram.ts';
 import { writeMarker } from './server-config.ts';
+import { recordedSettings } from './settings.ts';
 import { runTool, whyToolFailed } from './tools.ts';
 import { readControlData, readStoppedExtent } from './wal-boundary.ts';
 
@@ -78,7 +79,8 @@ async function makeRoles(context: LocalContext, directory: string, signal: Abort
   const verifier = (password: string): string => scramVerifier(password, randomBytes(SALT_BYTES));
   const sql = roleSql({ monitor: verifier(secrets.monitorPassword), replication: verifier(secrets.replicationPassword), rewind: verifier(secrets.rewindPassword) }, context.majorVersion);
   // An adopted server's own files may name standbys to wait for; nobody would ever answer a single-user server.
-  const args = ['--single', '-D', directory, '-c', 'synchronous_standby_names=', '-c', 'archive_mode=off', '-c', 'log_statement=none', '-c', 'log_min_error_statement=panic', 'postgres'];
+  const recorded = Object.entries(recordedSettings(context.config)).flatMap(([name, value]) => ['-c', `${name}=${value}`]);
+  const args = ['--single', '-D', directory, ...recorded, '-c', 'synchronous_standby_names=', '-c', 'archive_mode=off', '-c', 'log_statement=none', '-c', 'log_min_error_statement=panic', 'postgres'];
   const result = await runTool(context, { tool: 'postgres', args, deadlineMs: SINGLE_DEADLINE_MS, signal, stdin: sql });
   const why = whyToolFailed('postgres --single', result);
   if (why !== null) throw appError('PGB-1312', why);

@@ -77,6 +77,19 @@ const OWNED_ELSEWHERE = ['synchronous_standby_names', 'primary_conninfo', 'prima
 
 const ARCHIVING = ['archive_command', 'archive_library'] as const;
 
+/** Recorded in the control file and compared by every standby that starts: a directory made with larger ones would not come up as a standby. */
+const RECORDED = ['wal_level', 'wal_log_hints', 'max_connections', 'max_worker_processes', 'max_wal_senders', 'max_prepared_transactions', 'max_locks_per_transaction'] as const;
+
+/** What the running server will have for them, where that is not PostgreSQL's default. */
+export function recordedSettings(config: NodePostgresConfig): Readonly<Record<string, string>> {
+  return Object.fromEntries(
+    RECORDED.flatMap((name) => {
+      const value = OWNED[name] ?? config.parameters[name] ?? RAISABLE[name];
+      return value === undefined ? [] : [[name, value]];
+    }),
+  );
+}
+
 export function renderSettings(rendered: Rendered, input: SettingsInput): string {
   const { config } = input;
   const { archive_command: _command, archive_library: _library, ...parameters } = config.parameters;
