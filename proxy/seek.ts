@@ -54,6 +54,8 @@ export class Seek {
   readonly #avoid = new Set<MemberId>();
   #attempt: AbortController | null = null;
   #heldSinceMs: number | null = null;
+  /** The member whose agent said, before the present attempt, that it lets clients in. */
+  #saidOpen: MemberId | null = null;
 
   constructor(deps: SeekDeps, session: Routed, errand: Errand, gone: AbortSignal) {
     this.#deps = deps;
@@ -156,8 +158,13 @@ export class Seek {
         return null;
       case 'retry':
         return text;
-      case 'ask-agent':
-        return (await this.#isOpen(target)) ? null : text;
+      case 'ask-agent': {
+        // The door may have opened between the server's word and the agent's. Only a refusal by a server that was said to be open *before* we
+        // came is the client's own affair.
+        if (this.#saidOpen === target.bond.member) return null;
+        this.#saidOpen = (await this.#isOpen(target)) ? target.bond.member : null;
+        return text;
+      }
     }
   }
 

@@ -106,7 +106,7 @@ function leaderStatus(record: LeaderRecord): NonNullable<ClusterStatus['leader']
     state: record.state.kind,
     mode: record.mode,
     k: record.set.k,
-    members: record.set.members.map(nameOf),
+    members: record.set.members,
     timeline: record.timeline,
   };
 }

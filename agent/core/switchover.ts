@@ -21,6 +21,7 @@ export function decideSwitchover(facts: Facts, memory: Memory, present: Present,
   if (operation.from !== facts.self.member || operation.epoch !== record.epoch) {
     return close(memory, operation, 'aborted', 'leadership moved for another reason');
   }
+  if (facts.job?.kind === 'stop-for-switchover') return decision(memory, 'handing-over', `switchover to ${nameOf(operation.to)}: stopping and draining`);
   const { handover } = facts;
   if (server === null) {
     if (handover?.operationId !== operation.id) return close(memory, operation, 'aborted', 'PostgreSQL stopped before the move was prepared');

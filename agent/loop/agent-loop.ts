@@ -115,7 +115,10 @@ export class AgentLoop {
     this.#decision = made;
     const candidacy = made.memory.candidacy;
     if (candidacy !== null && made.state === 'candidate') clock.evidence(candidacy.trigger, facts.down?.heardAtMs ?? (view.kind === 'present' ? Math.max(view.firstSeenAtMs, candidacy.sinceMs) : candidacy.sinceMs));
-    for (const action of made.actions) this.#perform(action);
+    for (const action of made.actions) {
+      if (action.kind === 'job' && action.job.kind === 'promise') clock.end('detect');
+      this.#perform(action);
+    }
   }
 
   #announce(made: Decision): void {
