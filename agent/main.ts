@@ -4,13 +4,14 @@
  */
 import { mkdirSync, readFileSync } from 'node:fs';
 import { join } from 'node:path';
+import pRetry from 'p-retry';
 import type { NodeConfig } from '../shared/config/node-config.ts';
 import type { Dcs } from '../shared/dcs/dcs.ts';
 import { createEtcdDcs } from '../shared/dcs/etcd-dcs.ts';
 import { keysOf, type Keys } from '../shared/dcs/keys.ts';
 import { decodeNode, encodeNode } from '../shared/dcs/records.ts';
 import { EPOCH_ZERO } from '../shared/domain/epoch.ts';
-import { appError } from '../shared/errors.ts';
+import { appError, toAppError, type AppError } from '../shared/errors.ts';
 import { httpJson } from '../shared/http/client.ts';
 import { createHttpServer } from '../shared/http/server.ts';
 import { createLogger, type Logger } from '../shared/logging/logger.ts';
@@ -41,7 +42,9 @@ export async function runAgent(config: NodeConfig, signal: AbortSignal): Promise
   const dcs = createEtcdDcs({
     endpoints: config.etcd.endpoints,
     callMs: config.policy.etcdCallMs,
-    ...(config.etcd.username === null || config.etcd.password === null ? {} : { auth: { username: config.etcd.username, password: config.etcd.password } }),
+    ...(config.etcd.username === null || config.etcd.password === null
+      ? {}
+      : { auth: { username: config.etcd.username, password: config.etcd.password } }),
     ...(config.etcd.caFile === null ? {} : { tls: tlsOf(config) }),
   });
   const keys = keysOf(config.cluster);
@@ -86,7 +89,15 @@ async function runParts({ config, log, dcs, keys, keeper, signal, stop }: Parts)
     idleMs: GUARD_IDLE_MS,
     log: say,
   });
-  const postgres = createLocalPostgres({ config: config.postgres, secrets: config.secrets, name: config.name, stateDir: config.stateDir, runDir: config.runDir, guard, log: say });
+  const postgres = createLocalPostgres({
+    config: config.postgres,
+    secrets: config.secrets,
+    name: config.name,
+    stateDir: config.stateDir,
+    runDir: config.runDir,
+    guard,
+    log: say,
+  });
   const clock = new FailoverClock();
   const peers = new PeerClient(config.secrets.peerToken);
   let wake = (): void => {};
@@ -101,11 +112,16 @@ async function runParts({ config, log, dcs, keys, keeper, signal, stop }: Parts)
     signal,
   });
   const { name, priority, policy } = config;
-  const situation = new Situation({ self: { name, priority, policy, adopt: config.postgres.adopt, initialize: config.postgres.initialize }, file: keeper, store, postgres });
-  let crashedWith: unknown = null;
+  const situation = new Situation({
+    self: { name, priority, policy, adopt: config.postgres.adopt, initialize: config.postgres.initialize },
+    file: keeper,
+    store,
+    postgres,
+  });
+  const crash: { error: AppError | null } = { error: null };
   const loop = new AgentLoop({ policy, postgres, guard, file: keeper, store, dcs, keys, situation, peers, clock, log }, signal, (error) => {
     // A broken invariant: fence first, then crash. Nobody may go on writing on the word of a mind that contradicts itself.
-    crashedWith = error;
+    crash.error = toAppError(error);
     log.fatal({ err: error }, 'broken invariant: fencing');
     void postgres.kill(10 * policy.killMs).finally(() => {
       stop.abort();
@@ -128,7 +144,7 @@ async function runParts({ config, log, dcs, keys, keeper, signal, stop }: Parts)
     await postgres.close();
     await guard.close();
   }
-  if (crashedWith !== null) throw crashedWith;
+  if (crash.error !== null) throw crash.error;
 }
 
 function tlsOf(config: NodeConfig): { readonly ca?: Buffer; readonly cert?: Buffer; readonly key?: Buffer } {
@@ -147,7 +163,8 @@ async function refuseDuplicate(config: NodeConfig, dcs: Dcs, keys: Keys, signal:
   const decoded = known.records.map((record) => decodeNode(record.value)).find((one) => one.kind === 'ok');
   if (decoded?.kind !== 'ok' || decoded.value.agentUrl === config.api.advertiseUrl) return;
   const reply = await httpJson({ url: `${decoded.value.agentUrl}/status`, method: 'GET', timeoutMs: 1_000 });
-  const living = reply.kind === 'ok' && typeof reply.body === 'object' && reply.body !== null && 'name' in reply.body && reply.body.name === config.name;
+  const living =
+    reply.kind === 'ok' && typeof reply.body === 'object' && reply.body !== null && 'name' in reply.body && reply.body.name === config.name;
   if (living) throw appError('PGB-1305', `an agent named ${config.name} answers at ${decoded.value.agentUrl}`);
 }
 
@@ -170,7 +187,15 @@ async function openNodeFile(files: NodeFileStore): Promise<NodeFileKeeper> {
 }
 
 /** Keeps `nodes/<name>` true, and remembers durably which store this is (S6). */
-async function announce({ config, dcs, keys, keeper, store, situation, signal }: Omit<Parts, 'log' | 'stop'> & { readonly store: StoreTracker; readonly situation: Situation }): Promise<void> {
+async function announce({
+  config,
+  dcs,
+  keys,
+  keeper,
+  store,
+  situation,
+  signal,
+}: Omit<Parts, 'log' | 'stop'> & { readonly store: StoreTracker; readonly situation: Situation }): Promise<void> {
   let said = '';
   let savedRevision = BigInt(keeper.current().etcdRevision);
   while (!signal.aborted) {
@@ -183,7 +208,7 @@ async function announce({ config, dcs, keys, keeper, store, situation, signal }:
       priority: config.priority,
     });
     const trusted = store.facts().regressed === null && store.facts().lastReadAtMs !== null;
-    if (trusted && record !== said && (await dcs.put({ key: keys.node(config.name), value: record }, { budgetMs: 2 * config.policy.etcdCallMs, signal }))) said = record;
+    if (trusted && record !== said && (await putNode({ config, dcs, keys, signal }, record))) said = record;
     const { clusterId, revision } = store.identity();
     // Renewals move the revision every second; remembering it now and then is enough to notice a store restored from a backup.
     if (trusted && clusterId !== null && (keeper.current().etcdClusterId === null || revision > savedRevision + 500n)) {
@@ -194,3 +219,12 @@ async function announce({ config, dcs, keys, keeper, store, situation, signal }:
   }
 }
 
+/** Where a node can be found decides nothing, so an ordinary retry with a pause will do. */
+async function putNode({ config, dcs, keys, signal }: Pick<Parts, 'config' | 'dcs' | 'keys' | 'signal'>, value: string): Promise<boolean> {
+  const options = { budgetMs: 2 * config.policy.etcdCallMs, signal };
+  const attempt = async (): Promise<true> => {
+    if (await dcs.put({ key: keys.node(config.name), value }, options)) return true;
+    throw appError('PGB-1201', 'the address of this node could not be written');
+  };
+  return pRetry(attempt, { retries: 5, minTimeout: 50, maxTimeout: 1_000, signal }).catch(() => false);
+}

@@ -7,12 +7,18 @@ import type { NodeStatus } from '../../shared/domain/cluster-status.ts';
 export const HEALTH_PATHS = ['/primary', '/read-write', '/leader', '/replica', '/read-only', '/health', '/liveness', '/readiness'] as const;
 export type HealthPath = (typeof HEALTH_PATHS)[number];
 
-export type HealthQuestion = { readonly path: HealthPath; /** Largest lag a replica may have; null: any. */ readonly lagBytesMax: number | null };
+export type HealthQuestion = {
+  readonly path: HealthPath;
+  /** Largest lag a replica may have; null: any. */ readonly lagBytesMax: number | null;
+};
 
 export function isHealthy(status: NodeStatus, { path, lagBytesMax }: HealthQuestion): boolean {
   const { postgres } = status;
   const primary = status.leadership === 'leader' && postgres.kind === 'primary' && postgres.open && status.healthy;
-  const replica = postgres.kind === 'standby' && postgres.streaming && (lagBytesMax === null || (status.lagBytes !== null && status.lagBytes <= lagBytesMax));
+  const replica =
+    postgres.kind === 'standby' &&
+    postgres.streaming &&
+    (lagBytesMax === null || (status.lagBytes !== null && status.lagBytes <= lagBytesMax));
   switch (path) {
     case '/primary':
     case '/read-write':

@@ -30,7 +30,12 @@ function leads(facts: Facts): boolean {
   return renewedAtMs !== null && facts.nowMs < renewedAtMs + view.record.ttlMs - facts.self.policy.marginMs;
 }
 
-export function nodeStatusOf(parts: { readonly facts: Facts; readonly decision: Decision; readonly config: NodeConfig; readonly clock: FailoverClock }): NodeStatus {
+export function nodeStatusOf(parts: {
+  readonly facts: Facts;
+  readonly decision: Decision;
+  readonly config: NodeConfig;
+  readonly clock: FailoverClock;
+}): NodeStatus {
   const { facts, decision, config, clock } = parts;
   const { state } = facts.server;
   const { view } = facts.store;
@@ -55,7 +60,11 @@ export function nodeStatusOf(parts: { readonly facts: Facts; readonly decision: 
     receivedLsn: extent === null ? null : formatLsn(extent.lsn),
     replayedLsn: running === null ? null : formatNullable(running.inRecovery ? running.replayedLsn : running.flushedLsn),
     lagBytes: lagBytes(facts),
-    pids: { agent: process.pid, guard: guard?.guardPid ?? null, postmaster: guard?.postmaster.kind === 'running' ? guard.postmaster.pid : null },
+    pids: {
+      agent: process.pid,
+      guard: guard?.guardPid ?? null,
+      postmaster: guard?.postmaster.kind === 'running' ? guard.postmaster.pid : null,
+    },
     dataDir: config.postgres.dataDir,
     alarms: decision.alarm === null ? [] : [decision.alarm],
     lastFailover: clock.last(),
@@ -79,7 +88,9 @@ function postgresStatus(facts: Facts): PostgresStatus {
     case 'silent':
       return { kind: 'unknown', why: state.why };
     case 'running':
-      return state.facts.inRecovery ? { kind: 'standby', streaming: state.facts.receiver === 'streaming' } : { kind: 'primary', open: facts.open && leads(facts) };
+      return state.facts.inRecovery
+        ? { kind: 'standby', streaming: state.facts.receiver === 'streaming' }
+        : { kind: 'primary', open: facts.open && leads(facts) };
   }
 }
 

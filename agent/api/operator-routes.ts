@@ -42,7 +42,8 @@ const PEER_TIMEOUT_MS = 700;
 
 export function addOperatorRoutes(app: FastifyInstance, parts: OperatorRoutesParts): void {
   const onRequest = requireToken(parts.config.secrets.peerToken);
-  const status = (): NodeStatus => nodeStatusOf({ facts: parts.situation.facts(), decision: parts.loop.decision(), config: parts.config, clock: parts.clock });
+  const status = (): NodeStatus =>
+    nodeStatusOf({ facts: parts.situation.facts(), decision: parts.loop.decision(), config: parts.config, clock: parts.clock });
   for (const path of HEALTH_PATHS) {
     addHealthRoute(app, path, (request) => {
       const query = z.object({ lag: z.string().optional() }).safeParse(request.query);
@@ -58,7 +59,11 @@ export function addOperatorRoutes(app: FastifyInstance, parts: OperatorRoutesPar
     entries: parts.store
       .facts()
       .history.toSorted((a, b) => (a.epoch < b.epoch ? -1 : 1))
-      .map((entry) => ({ ...entry, epoch: entry.epoch.toString(), floor: { timeline: entry.floor.timeline, lsn: formatLsn(entry.floor.lsn) } })),
+      .map((entry) => ({
+        ...entry,
+        epoch: entry.epoch.toString(),
+        floor: { timeline: entry.floor.timeline, lsn: formatLsn(entry.floor.lsn) },
+      })),
   }));
   app.get('/operation/:id', async (request) => {
     const { id } = parse(z.object({ id: z.string() }), request.params);
@@ -66,8 +71,12 @@ export function addOperatorRoutes(app: FastifyInstance, parts: OperatorRoutesPar
     if (operation?.id !== id) throw appError('PGB-1603', `operation ${id}`);
     return { ...operation, epoch: operation.epoch.toString() };
   });
-  app.post('/switchover', { onRequest }, async (request, reply) => reply.code(202).send(await requestSwitchover(parts, parse(switchoverBody, request.body).to)));
-  app.post('/failover', { onRequest }, async (request, reply) => reply.code(202).send(requestFailover(parts, parse(failoverBody, request.body))));
+  app.post('/switchover', { onRequest }, async (request, reply) =>
+    reply.code(202).send(await requestSwitchover(parts, parse(switchoverBody, request.body).to)),
+  );
+  app.post('/failover', { onRequest }, async (request, reply) =>
+    reply.code(202).send(requestFailover(parts, parse(failoverBody, request.body))),
+  );
 }
 
 async function clusterStatus(parts: OperatorRoutesParts, own: NodeStatus): Promise<ClusterStatus> {
@@ -79,7 +88,11 @@ async function clusterStatus(parts: OperatorRoutesParts, own: NodeStatus): Promi
       others.map(async (node): Promise<ClusterStatus['nodes'][number]> => {
         const reply = await httpJson({ url: `${node.agentUrl}/status`, method: 'GET', timeoutMs: PEER_TIMEOUT_MS });
         if (reply.kind === 'ok' && reply.status === 200 && isNodeStatus(reply.body)) return reply.body;
-        return { name: nameOf(node.member), agentUrl: node.agentUrl, unreachable: reply.kind === 'failed' ? reply.why : `answered ${String(reply.status)}` };
+        return {
+          name: nameOf(node.member),
+          agentUrl: node.agentUrl,
+          unreachable: reply.kind === 'failed' ? reply.why : `answered ${String(reply.status)}`,
+        };
       }),
     ),
     dcs.read([keys.proxies], { budgetMs: PEER_TIMEOUT_MS, signal: AbortSignal.timeout(PEER_TIMEOUT_MS) }),
@@ -89,7 +102,18 @@ async function clusterStatus(parts: OperatorRoutesParts, own: NodeStatus): Promi
     cluster: config.cluster,
     leader: view.kind === 'present' ? leaderStatus(view.record) : null,
     nodes: [own, ...nodes].toSorted((a, b) => (a.name < b.name ? -1 : 1)),
-    operation: operation === null ? null : { id: operation.id, kind: operation.kind, from: nameOf(operation.from), to: nameOf(operation.to), stage: operation.stage, stagesMs: { ...operation.stagesMs }, why: operation.why },
+    operation:
+      operation === null
+        ? null
+        : {
+            id: operation.id,
+            kind: operation.kind,
+            from: nameOf(operation.from),
+            to: nameOf(operation.to),
+            stage: operation.stage,
+            stagesMs: { ...operation.stagesMs },
+            why: operation.why,
+          },
     proxies: proxies.kind === 'read' ? proxies.records.flatMap((record) => proxyOf(record.value)) : [],
   };
 }
@@ -130,7 +154,8 @@ async function requestSwitchover(parts: OperatorRoutesParts, to: string | null):
   if (view.kind !== 'present' || view.record.state.kind !== 'serving') throw appError('PGB-1405', 'a switchover needs a serving leader');
   const { record } = view;
   // An operation of an epoch that is over has lost its leader; it is in nobody's way.
-  if (operation !== null && isOpen(operation) && operation.epoch === record.epoch) throw appError('PGB-1404', `${operation.kind} to ${nameOf(operation.to)} is at stage ${operation.stage}`);
+  if (operation !== null && isOpen(operation) && operation.epoch === record.epoch)
+    throw appError('PGB-1404', `${operation.kind} to ${nameOf(operation.to)} is at stage ${operation.stage}`);
   const target = chooseTarget(facts, record, to);
   const next: OperationRecord = {
     id: randomUUID(),
@@ -157,11 +182,19 @@ function chooseTarget(facts: Facts, record: LeaderRecord, to: string | null): Me
     const node = [...facts.store.nodes.values()].find((one) => nameOf(one.member) === to);
     if (node === undefined) throw appError('PGB-1408', to);
     if (node.member === record.holder) throw appError('PGB-1401', `${to} is the leader already`);
-    if (record.mode === 'quorum' && !record.set.members.includes(node.member)) throw appError('PGB-1403', `${to} is not in the synchronous set: it is not caught up, or not streaming`);
+    if (record.mode === 'quorum' && !record.set.members.includes(node.member))
+      throw appError('PGB-1403', `${to} is not in the synchronous set: it is not caught up, or not streaming`);
     return node.member;
   }
-  const candidates = [...facts.peers.values(), ...(facts.self.member === record.holder ? [] : [{ member: facts.self.member, name: facts.self.name, priority: facts.self.priority, extent: null }])]
-    .filter((peer) => peer.priority > 0 && peer.member !== record.holder && (record.mode === 'async' || record.set.members.includes(peer.member)))
+  const candidates = [
+    ...facts.peers.values(),
+    ...(facts.self.member === record.holder
+      ? []
+      : [{ member: facts.self.member, name: facts.self.name, priority: facts.self.priority, extent: null }]),
+  ]
+    .filter(
+      (peer) => peer.priority > 0 && peer.member !== record.holder && (record.mode === 'async' || record.set.members.includes(peer.member)),
+    )
     .toSorted((a, b) => b.priority - a.priority || (a.name < b.name ? -1 : 1));
   const best = candidates[0];
   if (best === undefined) throw appError('PGB-1403', 'no standby can take over: none is caught up and reachable');
@@ -182,7 +215,11 @@ function requestFailover(parts: OperatorRoutesParts, body: z.output<typeof failo
     if (member === undefined) throw appError('PGB-1408', `${name} is not in the record`);
     return member;
   });
-  if (!body.force && !view.record.set.members.includes(facts.self.member)) throw appError('PGB-1403', `${config.name} is not in the synchronous set: acknowledged writes may be missing here; --force accepts that`);
+  if (!body.force && !view.record.set.members.includes(facts.self.member))
+    throw appError(
+      'PGB-1403',
+      `${config.name} is not in the synchronous set: acknowledged writes may be missing here; --force accepts that`,
+    );
   situation.takeover = { epoch: view.record.epoch, declareLost, force: body.force, askedAtMs: monotonicMs() };
   loop.wake();
   return { epoch: view.record.epoch.toString() };

@@ -13,7 +13,12 @@ import { answerToWire, downSchema, promiseSchema, statusToWire } from '../peer/m
 import type { StoreTracker } from '../store/store-tracker.ts';
 import { peerStatusOf } from './node-status.ts';
 
-export type PeerRoutesParts = { readonly loop: AgentLoop; readonly situation: Situation; readonly store: StoreTracker; readonly peerToken: string };
+export type PeerRoutesParts = {
+  readonly loop: AgentLoop;
+  readonly situation: Situation;
+  readonly store: StoreTracker;
+  readonly peerToken: string;
+};
 
 export function addPeerRoutes(app: FastifyInstance, { loop, situation, store, peerToken }: PeerRoutesParts): void {
   const onRequest = requireToken(peerToken);

@@ -39,10 +39,23 @@ export type Action =
   | { readonly kind: 'job'; readonly job: Job }
   /** One compare-and-swap against the revision the decision was computed from. */
   | { readonly kind: 'create'; readonly record: LeaderRecord; readonly history: HistoryEntry }
-  | { readonly kind: 'change'; readonly rule: 'T1' | 'T2' | 'T3' | 'T6' | 'T7' | 'T8' | 'T9' | 'T9-abort' | 'T11'; readonly record: LeaderRecord; readonly modRevision: bigint; readonly history: HistoryEntry | null }
+  | {
+      readonly kind: 'change';
+      readonly rule: 'T1' | 'T2' | 'T3' | 'T6' | 'T7' | 'T8' | 'T9' | 'T9-abort' | 'T11';
+      readonly record: LeaderRecord;
+      readonly modRevision: bigint;
+      readonly history: HistoryEntry | null;
+    }
   | { readonly kind: 'renew'; readonly record: LeaderRecord; readonly modRevision: bigint }
   | { readonly kind: 'say-down'; readonly epoch: Epoch; readonly to: readonly MemberId[] }
-  | { readonly kind: 'ask-promises'; readonly ballot: Epoch; readonly to: readonly MemberId[]; readonly record: LeaderRecord; readonly modRevision: bigint; readonly trigger: Trigger }
+  | {
+      readonly kind: 'ask-promises';
+      readonly ballot: Epoch;
+      readonly to: readonly MemberId[];
+      readonly record: LeaderRecord;
+      readonly modRevision: bigint;
+      readonly trigger: Trigger;
+    }
   | { readonly kind: 'read-store'; readonly why: string }
   | { readonly kind: 'operation'; readonly record: OperationRecord };
 

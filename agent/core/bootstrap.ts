@@ -13,7 +13,10 @@ import type { Memory } from './memory.ts';
 export function decideWithoutRecord(facts: Facts, memory: Memory): Decision {
   const { file, self, peers } = facts;
   if (file.accepted !== null) {
-    return alarmed(memory, `PGB-1203 the store holds no leader record, but this node acted on epoch ${file.accepted.epoch.toString()}: nothing is started, nothing is written`);
+    return alarmed(
+      memory,
+      `PGB-1203 the store holds no leader record, but this node acted on epoch ${file.accepted.epoch.toString()}: nothing is started, nothing is written`,
+    );
   }
   const witness = [...peers.values()].find((peer) => peer.hasHistory);
   if (witness !== undefined) {
@@ -21,7 +24,8 @@ export function decideWithoutRecord(facts: Facts, memory: Memory): Decision {
   }
   if (file.dir === 'ok') return recordOurs(facts, memory);
   const directory = facts.server.state.kind;
-  if (directory === 'starting' || directory === 'silent') return decision(memory, 'waiting', 'the data directory has not been looked at yet');
+  if (directory === 'starting' || directory === 'silent')
+    return decision(memory, 'waiting', 'the data directory has not been looked at yet');
   if (directory !== 'absent') return decideOverForeignDirectory(facts, memory);
   if (self.adopt) return alarmed(memory, 'PGB-1303 adoption is configured, but the data directory is empty');
   if (!self.initialize) return decision(memory, 'waiting', 'no cluster exists yet and this node may not create one');
@@ -31,9 +35,13 @@ export function decideWithoutRecord(facts: Facts, memory: Memory): Decision {
 
 function decideOverForeignDirectory(facts: Facts, memory: Memory): Decision {
   if (!facts.self.adopt) {
-    return alarmed(memory, 'PGB-1301 the data directory holds a database that pgbaton did not make: set postgres.adopt on exactly one node, or point postgres.dataDir elsewhere');
+    return alarmed(
+      memory,
+      'PGB-1301 the data directory holds a database that pgbaton did not make: set postgres.adopt on exactly one node, or point postgres.dataDir elsewhere',
+    );
   }
-  if (!mayRetry(facts, 'adopt')) return alarmed(memory, `PGB-1303 the existing directory cannot be adopted: ${facts.failures.get('adopt')?.why ?? ''}`);
+  if (!mayRetry(facts, 'adopt'))
+    return alarmed(memory, `PGB-1303 the existing directory cannot be adopted: ${facts.failures.get('adopt')?.why ?? ''}`);
   return decision(memory, 'bootstrapping', 'adopting the existing data directory', job({ kind: 'adopt' }));
 }
 

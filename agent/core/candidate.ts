@@ -45,9 +45,13 @@ export function decideAsCandidate(facts: Facts, memory: Memory, present: Present
   if (facts.server.state.kind !== 'running' || !facts.server.state.facts.inRecovery) return null;
   if (record.barred.includes(self.member)) return null;
   const byFinal = finalToClaim(facts, record);
-  const voter = record.set.members.includes(self.member) || (record.mode === 'async' && trigger !== 'operator') || (trigger === 'operator' && facts.takeover?.force === true);
+  const voter =
+    record.set.members.includes(self.member) ||
+    (record.mode === 'async' && trigger !== 'operator') ||
+    (trigger === 'operator' && facts.takeover?.force === true);
   if (byFinal === null && !voter) return null;
-  if (byFinal === null && record.mode === 'quorum' && readQuorumSize(record.set) === 'holder-only' && facts.takeover?.force !== true) return null;
+  if (byFinal === null && record.mode === 'quorum' && readQuorumSize(record.set) === 'holder-only' && facts.takeover?.force !== true)
+    return null;
 
   const ballot = maxEpoch(nextEpoch(record.epoch), file.promised);
   const candidacy: Candidacy =
@@ -59,7 +63,13 @@ export function decideAsCandidate(facts: Facts, memory: Memory, present: Present
   const ask = askOthers(facts, present, candidacy);
   if (facts.promiseKept !== ballot) {
     if (!mayRetry(facts, 'promise')) return decision(next, 'candidate', 'could not keep its own promise; trying again');
-    return decision(ask.memory(next), 'candidate', `${trigger}: promising epoch ${ballot.toString()}`, job({ kind: 'promise', ballot }), ...ask.actions);
+    return decision(
+      ask.memory(next),
+      'candidate',
+      `${trigger}: promising epoch ${ballot.toString()}`,
+      job({ kind: 'promise', ballot }),
+      ...ask.actions,
+    );
   }
   if (byFinal !== null) return claimByFinal(facts, next, present, byFinal);
   return gather(facts, ask.memory(next), present, ask.actions);
@@ -79,16 +89,24 @@ function claimByFinal(facts: Facts, memory: Memory, present: Present, final: Wal
   const { record } = present;
   const boundary = ownBoundary(facts.server.state);
   if (boundary === null) return decision(memory, 'candidate', 'replaying the last of the old leader’s WAL');
-  if (!contains(boundary, final) || !contains(boundary, record.floor)) return decision(memory, 'candidate', `does not contain the final position ${formatPosition(final)}`);
-  const members = [...record.set.members, record.holder].filter((member) => member !== facts.self.member && !record.barred.includes(member));
+  if (!contains(boundary, final) || !contains(boundary, record.floor))
+    return decision(memory, 'candidate', `does not contain the final position ${formatPosition(final)}`);
+  const members = [...record.set.members, record.holder].filter(
+    (member) => member !== facts.self.member && !record.barred.includes(member),
+  );
   const set = record.mode === 'async' ? NOBODY : claimedSet(facts, members);
   return claim(facts, memory, present, { rule: 'T2', boundary, set, why: 'took over from a cleanly stopped leader' });
 }
 
-function askOthers(facts: Facts, present: Present, candidacy: Candidacy): { readonly actions: readonly Action[]; readonly memory: (memory: Memory) => Memory } {
+function askOthers(
+  facts: Facts,
+  present: Present,
+  candidacy: Candidacy,
+): { readonly actions: readonly Action[]; readonly memory: (memory: Memory) => Memory } {
   const { record, modRevision } = present;
   const missing = record.set.members.filter(
-    (member) => member !== facts.self.member && !facts.answers.some((answer) => answer.member === member && answer.promised >= candidacy.ballot),
+    (member) =>
+      member !== facts.self.member && !facts.answers.some((answer) => answer.member === member && answer.promised >= candidacy.ballot),
   );
   const due = candidacy.askedAtMs === null || facts.nowMs - candidacy.askedAtMs >= facts.self.policy.promiseAttemptMs;
   if (missing.length === 0 || !due) return { actions: [], memory: (memory) => memory };
@@ -105,7 +123,14 @@ function gather(facts: Facts, memory: Memory, present: Present, ask: readonly Ac
   const own = ownExtent(facts.server.state);
   if (candidacy === null || boundary === null || own === null) return decision(memory, 'candidate', 'replaying what was received', ...ask);
   if (record.mode === 'async' || facts.takeover?.force === true) return decideWithoutVote(facts, memory, present, { boundary, ask });
-  const mine: PromiseAnswer = { member: facts.self.member, name: facts.self.name, promised: candidacy.ballot, extent: own, priority: facts.self.priority, acceptedEpoch: facts.file.accepted?.epoch ?? null };
+  const mine: PromiseAnswer = {
+    member: facts.self.member,
+    name: facts.self.name,
+    promised: candidacy.ballot,
+    extent: own,
+    priority: facts.self.priority,
+    acceptedEpoch: facts.file.accepted?.epoch ?? null,
+  };
   const answers = [mine, ...facts.answers.filter((answer) => answer.member !== mine.member)].filter(
     (answer) => answer.promised >= candidacy.ballot && record.set.members.includes(answer.member) && !record.barred.includes(answer.member),
   );
@@ -118,7 +143,13 @@ function gather(facts: Facts, memory: Memory, present: Present, ask: readonly Ac
   return choose(facts, withQuorum, present, { answers, quorum, boundary, own, ask });
 }
 
-type Round = { readonly answers: readonly PromiseAnswer[]; readonly quorum: number; readonly boundary: WalExtent; readonly own: WalExtent; readonly ask: readonly Action[] };
+type Round = {
+  readonly answers: readonly PromiseAnswer[];
+  readonly quorum: number;
+  readonly boundary: WalExtent;
+  readonly own: WalExtent;
+  readonly ask: readonly Action[];
+};
 
 function choose(facts: Facts, memory: Memory, present: Present, { answers, quorum, boundary, own, ask }: Round): Decision {
   const { record } = present;
@@ -130,12 +161,22 @@ function choose(facts: Facts, memory: Memory, present: Present, { answers, quoru
   if (rank === -1) return fetchOrYield(facts, memory, { best: best ?? null, required, ask });
   const waitedMs = facts.nowMs - (memory.candidacy?.quorumAtMs ?? facts.nowMs);
   if (rank > 0 && waitedMs < rank * RANK_WAIT_MS) {
-    return decision(memory, 'candidate', `${best?.name ?? 'a better candidate'} ranks higher; waiting ${String(rank * RANK_WAIT_MS)} ms for it`, ...ask);
+    return decision(
+      memory,
+      'candidate',
+      `${best?.name ?? 'a better candidate'} ranks higher; waiting ${String(rank * RANK_WAIT_MS)} ms for it`,
+      ...ask,
+    );
   }
   // Compared with what we *received*: two nodes that hold the same half of a record both fall back to its start.
   const followers = answers.filter((answer) => answer.member !== facts.self.member && contains(own, extentPosition(answer.extent)));
-  const set = claimedSet(facts, followers.map((answer) => answer.member));
-  const others = ranked.filter((answer) => answer.member !== facts.self.member).map((answer) => `${answer.name} at ${formatPosition(extentPosition(answer.extent))}`);
+  const set = claimedSet(
+    facts,
+    followers.map((answer) => answer.member),
+  );
+  const others = ranked
+    .filter((answer) => answer.member !== facts.self.member)
+    .map((answer) => `${answer.name} at ${formatPosition(extentPosition(answer.extent))}`);
   const why = `most caught-up of ${String(answers.length)} promises at ${formatPosition(extentPosition(boundary))}${others.length === 0 ? '' : `, before ${others.join(', ')}`}`;
   return claim(facts, memory, present, { rule: 'T1', boundary, set, why });
 }
@@ -147,30 +188,69 @@ function byRank(a: PromiseAnswer, b: PromiseAnswer): number {
 }
 
 /** P5.5: behind what acknowledged WAL may require. If nobody better goes first, fetch the missing WAL from a promiser that has it. */
-function fetchOrYield(facts: Facts, memory: Memory, { best, required, ask }: { readonly best: PromiseAnswer | null; readonly required: WalPosition | null; readonly ask: readonly Action[] }): Decision {
+function fetchOrYield(
+  facts: Facts,
+  memory: Memory,
+  { best, required, ask }: { readonly best: PromiseAnswer | null; readonly required: WalPosition | null; readonly ask: readonly Action[] },
+): Decision {
   const missing = required === null ? 'the floor' : formatPosition(required);
   const source = best ?? facts.answers.find((answer) => required !== null && contains(answer.extent, required)) ?? null;
-  if (source === null || memory.candidacy === null) return decision(memory, 'candidate', `nobody within reach contains ${missing}: the only copies of possibly acknowledged WAL are away`, ...ask);
+  if (source === null || memory.candidacy === null)
+    return decision(
+      memory,
+      'candidate',
+      `nobody within reach contains ${missing}: the only copies of possibly acknowledged WAL are away`,
+      ...ask,
+    );
   const waitedMs = facts.nowMs - (memory.candidacy.quorumAtMs ?? facts.nowMs);
   // The better candidate gets several places' time to claim; it may have died right after its promise.
-  if (waitedMs < 10 * RANK_WAIT_MS || !mayRetry(facts, 'fetch')) return decision(memory, 'candidate', `behind ${missing}; leaving the claim to ${source.name}`, ...ask);
-  return decision(memory, 'candidate', `fetching WAL up to ${missing} from ${source.name}`, job({ kind: 'fetch', from: source.member, ballot: memory.candidacy.ballot }), ...ask);
+  if (waitedMs < 10 * RANK_WAIT_MS || !mayRetry(facts, 'fetch'))
+    return decision(memory, 'candidate', `behind ${missing}; leaving the claim to ${source.name}`, ...ask);
+  return decision(
+    memory,
+    'candidate',
+    `fetching WAL up to ${missing} from ${source.name}`,
+    job({ kind: 'fetch', from: source.member, ballot: memory.candidacy.ballot }),
+    ...ask,
+  );
 }
 
 /** Async (P9): only time fences, and the loss is bounded by the lag limit. Force (T11): the operator has accepted the loss; the fence stays. */
-function decideWithoutVote(facts: Facts, memory: Memory, present: Present, { boundary, ask }: { readonly boundary: WalExtent; readonly ask: readonly Action[] }): Decision {
+function decideWithoutVote(
+  facts: Facts,
+  memory: Memory,
+  present: Present,
+  { boundary, ask }: { readonly boundary: WalExtent; readonly ask: readonly Action[] },
+): Decision {
   const { record } = present;
   const candidacy = memory.candidacy;
   if (candidacy === null) return decision(memory, 'candidate', 'no candidacy');
   if (facts.takeover?.force === true) {
     const lost = facts.takeover.declareLost;
     const needed = record.set.members.filter((member) => member !== facts.self.member && !lost.includes(member));
-    const missing = needed.filter((member) => !facts.answers.some((answer) => answer.member === member && answer.promised >= candidacy.ballot));
-    if (missing.length > 0) return decision(memory, 'candidate', `forced: still waiting for the promise of ${missing.map(nameOf).join(', ')}; declare it lost if it is destroyed`, ...ask);
-    if ((record.mode === 'async' || record.set.k === 0) && ttlTrigger(facts, present) === null) return decision(memory, 'candidate', 'forced: waiting for the old lease to end', ...ask);
-    const followers = facts.answers.filter((answer) => needed.includes(answer.member) && contains(boundary, extentPosition(answer.extent))).map((answer) => answer.member);
+    const missing = needed.filter(
+      (member) => !facts.answers.some((answer) => answer.member === member && answer.promised >= candidacy.ballot),
+    );
+    if (missing.length > 0)
+      return decision(
+        memory,
+        'candidate',
+        `forced: still waiting for the promise of ${missing.map(nameOf).join(', ')}; declare it lost if it is destroyed`,
+        ...ask,
+      );
+    if ((record.mode === 'async' || record.set.k === 0) && ttlTrigger(facts, present) === null)
+      return decision(memory, 'candidate', 'forced: waiting for the old lease to end', ...ask);
+    const followers = facts.answers
+      .filter((answer) => needed.includes(answer.member) && contains(boundary, extentPosition(answer.extent)))
+      .map((answer) => answer.member);
     const set = record.mode === 'async' ? NOBODY : claimedSet(facts, followers);
-    return claim(facts, memory, present, { rule: 'T11', boundary, set, barred: lost, why: `forced by an operator at ${formatPosition(extentPosition(boundary))}; declared lost: ${lost.map(nameOf).join(', ') || 'nobody'}` });
+    return claim(facts, memory, present, {
+      rule: 'T11',
+      boundary,
+      set,
+      barred: lost,
+      why: `forced by an operator at ${formatPosition(extentPosition(boundary))}; declared lost: ${lost.map(nameOf).join(', ') || 'nobody'}`,
+    });
   }
   if (!contains(boundary, record.floor)) return decision(memory, 'candidate', 'does not contain the floor');
   if (record.observed !== null && !isWithin(boundary, record.observed, facts.self.policy.maxLagBytes)) {
@@ -179,26 +259,47 @@ function decideWithoutVote(facts: Facts, memory: Memory, present: Present, { bou
   // Best effort: let the others let go first; a better one among them claims before us.
   const waitMs = facts.self.policy.promiseAttemptMs / 2 + betterPeers(facts, boundary) * RANK_WAIT_MS;
   if (facts.nowMs - candidacy.sinceMs < waitMs) return decision(memory, 'candidate', 'giving better candidates a moment', ...ask);
-  return claim(facts, memory, present, { rule: 'T1', boundary, set: NOBODY, why: `lease of ${nameOf(record.holder)} ended; at ${formatPosition(extentPosition(boundary))}` });
+  return claim(facts, memory, present, {
+    rule: 'T1',
+    boundary,
+    set: NOBODY,
+    why: `lease of ${nameOf(record.holder)} ended; at ${formatPosition(extentPosition(boundary))}`,
+  });
 }
 
 function isWithin(boundary: WalExtent, observed: WalPosition, maxLagBytes: number): boolean {
-  return contains(boundary, observed) || (boundary.history.timeline === observed.timeline && Number(observed.lsn - boundary.lsn) <= maxLagBytes);
+  return (
+    contains(boundary, observed) || (boundary.history.timeline === observed.timeline && Number(observed.lsn - boundary.lsn) <= maxLagBytes)
+  );
 }
 
 function betterPeers(facts: Facts, boundary: WalExtent): number {
-  return [...facts.peers.values()].filter((peer) => peer.priority > 0 && peer.extent !== null && contains(peer.extent, extentPosition(boundary)) && (!contains(boundary, extentPosition(peer.extent)) || peer.name < facts.self.name)).length;
+  return [...facts.peers.values()].filter(
+    (peer) =>
+      peer.priority > 0 &&
+      peer.extent !== null &&
+      contains(peer.extent, extentPosition(boundary)) &&
+      (!contains(boundary, extentPosition(peer.extent)) || peer.name < facts.self.name),
+  ).length;
 }
 
 function claimedSet(facts: Facts, members: readonly MemberId[]): MemberSet {
   return members.length === 0 ? NOBODY : memberSet(members, quorumFor(members.length, facts.self.policy.k));
 }
 
-type Claim = { readonly rule: 'T1' | 'T2' | 'T11'; readonly boundary: WalExtent; readonly set: MemberSet; readonly why: string; readonly barred?: readonly MemberId[] };
+type Claim = {
+  readonly rule: 'T1' | 'T2' | 'T11';
+  readonly boundary: WalExtent;
+  readonly set: MemberSet;
+  readonly why: string;
+  readonly barred?: readonly MemberId[];
+};
 
 function claim(facts: Facts, memory: Memory, { record, modRevision }: Present, { rule, boundary, set, why, barred }: Claim): Decision {
   const ballot: Epoch = memory.candidacy?.ballot ?? nextEpoch(record.epoch);
-  const timeline: TimelineId = timelineId(1 + Math.max(record.timeline, boundary.history.timeline, ...facts.store.history.map((entry) => entry.timeline)));
+  const timeline: TimelineId = timelineId(
+    1 + Math.max(record.timeline, boundary.history.timeline, ...facts.store.history.map((entry) => entry.timeline)),
+  );
   const floor = extentPosition(boundary);
   const next: LeaderRecord = {
     ...record,
@@ -214,5 +315,11 @@ function claim(facts: Facts, memory: Memory, { record, modRevision }: Present, {
     observed: null,
   };
   const history: HistoryEntry = { epoch: ballot, holder: facts.self.member, timeline, floor, why, at: '' };
-  return decision({ ...memory, promotingSinceMs: facts.nowMs }, 'candidate', `claiming epoch ${ballot.toString()}: ${why}`, { kind: 'change', rule, record: next, modRevision, history });
+  return decision({ ...memory, promotingSinceMs: facts.nowMs }, 'candidate', `claiming epoch ${ballot.toString()}: ${why}`, {
+    kind: 'change',
+    rule,
+    record: next,
+    modRevision,
+    history,
+  });
 }

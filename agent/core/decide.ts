@@ -35,7 +35,10 @@ function decideWithRecord(facts: Facts, memory: Memory, present: Present): Decis
   const { record } = present;
   const { accepted } = facts.file;
   if (accepted !== null && (accepted.epoch > record.epoch || (accepted.epoch === record.epoch && accepted.seq > record.seq))) {
-    return alarmed(memory, `PGB-1203 the store went back: this node acted on epoch ${accepted.epoch.toString()}.${String(accepted.seq)}, the record says ${record.epoch.toString()}.${String(record.seq)}`);
+    return alarmed(
+      memory,
+      `PGB-1203 the store went back: this node acted on epoch ${accepted.epoch.toString()}.${String(accepted.seq)}, the record says ${record.epoch.toString()}.${String(record.seq)}`,
+    );
   }
   if (record.holder === facts.self.member) return decideAsHolder(facts, { ...memory, candidacy: null }, present);
   const other: Memory = { ...memory, crash: null, promotingSinceMs: null, promisedAboveSinceMs: null };

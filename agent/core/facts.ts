@@ -99,7 +99,12 @@ export type Facts = {
   /** The holder's agent said that its PostgreSQL is dead. */
   readonly down: { readonly epoch: Epoch; readonly holder: MemberId; readonly heardAtMs: number } | null;
   /** An operator asked this node to take over from that epoch. */
-  readonly takeover: { readonly epoch: Epoch; readonly declareLost: readonly MemberId[]; readonly force: boolean; readonly askedAtMs: number } | null;
+  readonly takeover: {
+    readonly epoch: Epoch;
+    readonly declareLost: readonly MemberId[];
+    readonly force: boolean;
+    readonly askedAtMs: number;
+  } | null;
   /** Members of the record that acknowledged our own `down`. */
   readonly downAcknowledged: readonly MemberId[];
   readonly job: { readonly kind: JobKind; readonly sinceMs: number } | null;

@@ -45,15 +45,25 @@ function foreign(facts: Facts, memory: Memory, record: LeaderRecord): Decision {
 }
 
 function join(facts: Facts, memory: Memory, record: LeaderRecord): Decision {
-  if (record.state.kind !== 'serving') return decision(memory, 'joining', `waiting for a serving leader to clone from (the record is ${record.state.kind})`);
-  if (!mayRetry(facts, 'clone')) return decision(memory, 'joining', `clone failed: ${facts.failures.get('clone')?.why ?? ''}; trying again shortly`);
-  return decision(memory, 'joining', `cloning from ${nameOf(record.holder)}`, job({ kind: 'clone', from: record.holder, epoch: record.epoch }));
+  if (record.state.kind !== 'serving')
+    return decision(memory, 'joining', `waiting for a serving leader to clone from (the record is ${record.state.kind})`);
+  if (!mayRetry(facts, 'clone'))
+    return decision(memory, 'joining', `clone failed: ${facts.failures.get('clone')?.why ?? ''}; trying again shortly`);
+  return decision(
+    memory,
+    'joining',
+    `cloning from ${nameOf(record.holder)}`,
+    job({ kind: 'clone', from: record.holder, epoch: record.epoch }),
+  );
 }
 
 /** A directory left half-way by a rewind or clone: whatever it looks like, it is only good for a fresh clone. */
 function finishRebuilding(facts: Facts, memory: Memory, record: LeaderRecord): Decision {
   if (facts.file.dir === 'absent') {
-    return alarmed(memory, 'PGB-1301 the data directory holds a database that this node does not know: move it away, and the node clones itself from the leader');
+    return alarmed(
+      memory,
+      'PGB-1301 the data directory holds a database that this node does not know: move it away, and the node clones itself from the leader',
+    );
   }
   return join(facts, memory, record);
 }
@@ -69,7 +79,8 @@ function startAgain(facts: Facts, memory: Memory, present: Present): Decision {
   const accepted = facts.file.accepted;
   const promotionCut = facts.file.promotion !== null && facts.file.promotion.phase === 'begun' && facts.file.promotion.epoch < record.epoch;
   const newer = accepted !== null && record.epoch > accepted.epoch;
-  if (newer && !historyIsComplete(facts, record)) return decision(memory, 'rejoining', 'waiting for the history of the newer epochs', { kind: 'read-store', why: 'history' });
+  if (newer && !historyIsComplete(facts, record))
+    return decision(memory, 'rejoining', 'waiting for the history of the newer epochs', { kind: 'read-store', why: 'history' });
   if (state.extent === null) return rejoin(facts, memory, record, 'the end of the local WAL cannot be read');
   if (promotionCut) return rejoin(facts, memory, record, 'a promotion of its own was cut short');
   if (accepted !== null && !isOnTheRoad(state.extent, accepted.epoch, facts.store.history)) {
@@ -100,8 +111,10 @@ function rejoin(facts: Facts, memory: Memory, record: LeaderRecord, why: string)
     return decision(memory, 'rejoining', `${why}; waiting for a serving leader`);
   }
   // P7.8, I14: no directory is altered while its incarnation may still be asked for acknowledged WAL.
-  if (record.set.members.includes(facts.self.member)) return decision(memory, 'rejoining', `${why}; waiting until the leader has removed us from the set`);
-  if (state.kind === 'running' || state.kind === 'starting') return decision(memory, 'rejoining', why, job({ kind: 'kill', why: 'rebuild' }));
+  if (record.set.members.includes(facts.self.member))
+    return decision(memory, 'rejoining', `${why}; waiting until the leader has removed us from the set`);
+  if (state.kind === 'running' || state.kind === 'starting')
+    return decision(memory, 'rejoining', why, job({ kind: 'kill', why: 'rebuild' }));
   const rewindFailed = facts.failures.has('rewind');
   if (state.kind === 'stopped' && state.wasPrimary && !rewindFailed && facts.file.dir === 'ok') {
     return decision(memory, 'rejoining', `${why}: rewinding`, job({ kind: 'rewind', from: record.holder, epoch: record.epoch }));
@@ -115,20 +128,32 @@ function keepFollowing(facts: Facts, memory: Memory, record: LeaderRecord): Deci
   if (state.kind !== 'running') return decision(memory, 'waiting', 'PostgreSQL is not running');
   const accepted = facts.file.accepted;
   if (!mayFollow(facts, record)) {
-    return decision({ ...memory, notStreamingSinceMs: null }, 'waiting', `promised epoch ${facts.file.promised.toString()}, the record is ${record.state.kind} at ${record.epoch.toString()}`);
+    return decision(
+      { ...memory, notStreamingSinceMs: null },
+      'waiting',
+      `promised epoch ${facts.file.promised.toString()}, the record is ${record.state.kind} at ${record.epoch.toString()}`,
+    );
   }
   const attached = facts.following !== null && facts.following.epoch === record.epoch && facts.following.holder === record.holder;
   if (!attached) {
     const own = ownExtent(state);
     if (accepted !== null && record.epoch > accepted.epoch) {
-      if (!historyIsComplete(facts, record)) return decision(memory, 'following', 'waiting for the history of the newer epochs', { kind: 'read-store', why: 'history' });
+      if (!historyIsComplete(facts, record))
+        return decision(memory, 'following', 'waiting for the history of the newer epochs', { kind: 'read-store', why: 'history' });
       const onTheRoad = own !== null && isOnTheRoad(own, accepted.epoch, facts.store.history);
       const settled = settledExtent(state);
-      if (!onTheRoad && settled === null) return decision(memory, 'following', 'replaying what was received before following the newer epoch');
-      if (!onTheRoad && settled !== null && !isOnTheRoad(settled, accepted.epoch, facts.store.history)) return rejoin(facts, memory, record, 'its WAL goes beyond the point where the newer epoch began');
+      if (!onTheRoad && settled === null)
+        return decision(memory, 'following', 'replaying what was received before following the newer epoch');
+      if (!onTheRoad && settled !== null && !isOnTheRoad(settled, accepted.epoch, facts.store.history))
+        return rejoin(facts, memory, record, 'its WAL goes beyond the point where the newer epoch began');
     }
     if (!mayRetry(facts, 'follow')) return decision(memory, 'following', 'could not attach; trying again shortly');
-    return decision({ ...memory, notStreamingSinceMs: null }, 'following', `attaching to ${nameOf(record.holder)}`, job({ kind: 'follow', record }));
+    return decision(
+      { ...memory, notStreamingSinceMs: null },
+      'following',
+      `attaching to ${nameOf(record.holder)}`,
+      job({ kind: 'follow', record }),
+    );
   }
   if (state.facts.receiver === 'streaming') {
     const resting = rest(facts, { ...memory, notStreamingSinceMs: null }, record);
@@ -153,6 +178,7 @@ function waitToStream(facts: Facts, memory: Memory, record: LeaderRecord): Decis
   const healthy = record.state.kind === 'serving' && facts.peers.get(nameOf(record.holder))?.servingAsPrimary === true;
   const since = healthy ? (memory.notStreamingSinceMs ?? facts.nowMs) : null;
   const next: Memory = { ...memory, notStreamingSinceMs: since };
-  if (since !== null && facts.nowMs - since > NOT_STREAMING_LIMIT_MS) return rejoin(facts, next, record, `not streaming for ${String(NOT_STREAMING_LIMIT_MS)} ms from a healthy leader`);
+  if (since !== null && facts.nowMs - since > NOT_STREAMING_LIMIT_MS)
+    return rejoin(facts, next, record, `not streaming for ${String(NOT_STREAMING_LIMIT_MS)} ms from a healthy leader`);
   return decision(next, 'following', `waiting for ${nameOf(record.holder)} to stream`);
 }

@@ -21,9 +21,15 @@ const RESTARTS_IN_PLACE = 3;
 
 export function decideAsHolder(facts: Facts, memory: Memory, present: Present): Decision {
   const { record } = present;
-  if (facts.file.systemId !== null && facts.file.systemId !== record.systemId) return alarmed(memory, `PGB-1301 we hold a record of system ${record.systemId}, our data is of ${facts.file.systemId}`);
+  if (facts.file.systemId !== null && facts.file.systemId !== record.systemId)
+    return alarmed(memory, `PGB-1301 we hold a record of system ${record.systemId}, our data is of ${facts.file.systemId}`);
   if (!facts.store.renewedSinceStart) {
-    return decision(memory, 'waiting', 'this agent has just started: renewing before anything else, something of ours may still be in flight', renewal(present));
+    return decision(
+      memory,
+      'waiting',
+      'this agent has just started: renewing before anything else, something of ours may still be in flight',
+      renewal(facts, present),
+    );
   }
   if (facts.file.promised > record.epoch) return reenlistStopped(facts, memory, present, 'our own promise is above our epoch');
   switch (record.state.kind) {
@@ -38,13 +44,18 @@ export function decideAsHolder(facts: Facts, memory: Memory, present: Present): 
   }
 }
 
-function renewal({ record, modRevision }: Present): Action {
-  return { kind: 'renew', record, modRevision };
+/** Async mode (P9): a renewal also says how far the holder has come, which bounds what a take-over may lose. */
+function renewal(facts: Facts, { record, modRevision }: Present): Action {
+  const { state } = facts.server;
+  const writes = record.mode === 'async' && state.kind === 'running' && !state.facts.inRecovery && state.facts.flushedLsn !== null;
+  const observed =
+    writes && state.facts.flushedLsn !== null ? { timeline: state.facts.history.timeline, lsn: state.facts.flushedLsn } : record.observed;
+  return { kind: 'renew', record: { ...record, observed }, modRevision };
 }
 
 function renewIfDue(facts: Facts, present: Present): readonly Action[] {
   const { renewedAtMs } = facts.store;
-  return renewedAtMs === null || facts.nowMs - renewedAtMs >= facts.self.policy.renewMs ? [renewal(present)] : [];
+  return renewedAtMs === null || facts.nowMs - renewedAtMs >= facts.self.policy.renewMs ? [renewal(facts, present)] : [];
 }
 
 function decideServing(facts: Facts, memory: Memory, present: Present): Decision {
@@ -53,7 +64,13 @@ function decideServing(facts: Facts, memory: Memory, present: Present): Decision
   if (guard !== null && guard.postmaster.kind === 'exited') return decideStopped(facts, memory, present);
   switch (server.state.kind) {
     case 'running':
-      if (server.state.facts.inRecovery) return decision(memory, 'crashed', 'we hold a serving record but run as a standby: restarting as primary', job({ kind: 'kill', why: 'standby in the place of a primary' }));
+      if (server.state.facts.inRecovery)
+        return decision(
+          memory,
+          'crashed',
+          'we hold a serving record but run as a standby: restarting as primary',
+          job({ kind: 'kill', why: 'standby in the place of a primary' }),
+        );
       return lead(facts, { ...memory, crash: null }, present, server.state.facts);
     case 'stopped':
     case 'absent':
@@ -61,7 +78,12 @@ function decideServing(facts: Facts, memory: Memory, present: Present): Decision
     case 'starting':
       return decision(memory, 'crashed', 'PostgreSQL is starting', ...renewIfDue(facts, present));
     case 'silent':
-      return decision(memory, 'leading', `PostgreSQL does not answer (${server.state.why}); epoch ${record.epoch.toString()} stays ours while the lease holds`, ...renewIfDue(facts, present));
+      return decision(
+        memory,
+        'leading',
+        `PostgreSQL does not answer (${server.state.why}); epoch ${record.epoch.toString()} stays ours while the lease holds`,
+        ...renewIfDue(facts, present),
+      );
   }
 }
 
@@ -70,21 +92,36 @@ function decideStopped(facts: Facts, memory: Memory, present: Present): Decision
   const { guard, nowMs } = facts;
   const { record } = present;
   const { policy } = facts.self;
-  const verify: readonly Action[] = guard?.postmaster.kind === 'exited' && !guard.postmaster.verifiedDead ? [job({ kind: 'kill', why: 'verify' })] : [];
+  const verify: readonly Action[] =
+    guard?.postmaster.kind === 'exited' && !guard.postmaster.verifiedDead ? [job({ kind: 'kill', why: 'verify' })] : [];
   const switchover = decideSwitchover(facts, memory, present, null);
   if (switchover !== null) return switchover;
-  const crashedHere = guard?.postmaster.kind === 'exited' && guard.postmaster.why === 'crashed' && guard.postmaster.atMs >= facts.startedAtMs;
-  const crash = memory.crash?.epoch === record.epoch ? memory.crash : crashedHere && guard.postmaster.kind === 'exited' ? { epoch: record.epoch, atMs: guard.postmaster.atMs, saidAtMs: null } : null;
+  const crashedHere =
+    guard?.postmaster.kind === 'exited' && guard.postmaster.why === 'crashed' && guard.postmaster.atMs >= facts.startedAtMs;
+  const crash =
+    memory.crash?.epoch === record.epoch
+      ? memory.crash
+      : crashedHere && guard.postmaster.kind === 'exited'
+        ? { epoch: record.epoch, atMs: guard.postmaster.atMs, saidAtMs: null }
+        : null;
   if (crash === null || record.set.k === 0 || record.mode === 'async') return restartInPlace(facts, memory, present, verify);
   if (crash.saidAtMs === null) {
-    return decision({ ...memory, crash: { ...crash, saidAtMs: nowMs } }, 'crashed', 'PostgreSQL is gone: telling every member at once', { kind: 'say-down', epoch: record.epoch, to: record.set.members }, ...verify);
+    return decision(
+      { ...memory, crash: { ...crash, saidAtMs: nowMs } },
+      'crashed',
+      'PostgreSQL is gone: telling every member at once',
+      { kind: 'say-down', epoch: record.epoch, to: record.set.members },
+      ...verify,
+    );
   }
   const next: Memory = { ...memory, crash };
   const quorum = record.set.members.length - record.set.k + 1;
   const sinceSaidMs = nowMs - crash.saidAtMs;
   // Renewing or releasing now would spoil the claim's revision; so neither, while enough members are on their way.
-  if (facts.downAcknowledged.length >= quorum && sinceSaidMs < policy.promiseByMs) return decision(next, 'crashed', `PostgreSQL is gone; ${String(facts.downAcknowledged.length)} members know`, ...verify);
-  if (sinceSaidMs < 2 * policy.heartbeatMs) return decision(next, 'crashed', 'PostgreSQL is gone; waiting for members to acknowledge', ...verify);
+  if (facts.downAcknowledged.length >= quorum && sinceSaidMs < policy.promiseByMs)
+    return decision(next, 'crashed', `PostgreSQL is gone; ${String(facts.downAcknowledged.length)} members know`, ...verify);
+  if (sinceSaidMs < 2 * policy.heartbeatMs)
+    return decision(next, 'crashed', 'PostgreSQL is gone; waiting for members to acknowledge', ...verify);
   return restartInPlace(facts, next, present, verify);
 }
 
@@ -94,33 +131,60 @@ function restartInPlace(facts: Facts, memory: Memory, present: Present, verify: 
   const { state } = facts.server;
   const renew = renewIfDue(facts, present);
   if (verify.length > 0) return decision(memory, 'crashed', 'making sure that nothing of the old PostgreSQL is left', ...verify, ...renew);
-  if (state.kind === 'absent') return alarmed(memory, 'PGB-1304 we hold the record, but the data directory is gone: an operator must fail over', ...renew);
+  if (state.kind === 'absent')
+    return alarmed(memory, 'PGB-1304 we hold the record, but the data directory is gone: an operator must fail over', ...renew);
   if (state.kind !== 'stopped') return decision(memory, 'crashed', 'waiting to see PostgreSQL at rest', ...renew);
   if (facts.file.dir !== 'ok') return alarmed(memory, 'PGB-1304 we hold the record, but the data directory is being rebuilt', ...renew);
   const failure = facts.failures.get('start-primary');
-  if (failure !== undefined && failure.count >= RESTARTS_IN_PLACE && record.set.k > 0) return release(memory, present, state.extent === null ? null : { timeline: state.extent.history.timeline, lsn: state.extent.lsn });
-  if (state.extent !== null && state.extent.history.timeline !== record.timeline) return alarmed(memory, `PGB-1304 our WAL is on timeline ${String(state.extent.history.timeline)}, the record says ${String(record.timeline)}`, ...renew);
-  if (!mayRetry(facts, 'start-primary')) return decision(memory, 'crashed', `restart failed: ${failure?.why ?? ''}; trying again shortly`, ...renew);
+  if (failure !== undefined && failure.count >= RESTARTS_IN_PLACE && record.set.k > 0)
+    return release(memory, present, state.extent === null ? null : { timeline: state.extent.history.timeline, lsn: state.extent.lsn });
+  if (state.extent !== null && state.extent.history.timeline !== record.timeline)
+    return alarmed(
+      memory,
+      `PGB-1304 our WAL is on timeline ${String(state.extent.history.timeline)}, the record says ${String(record.timeline)}`,
+      ...renew,
+    );
+  if (!mayRetry(facts, 'start-primary'))
+    return decision(memory, 'crashed', `restart failed: ${failure?.why ?? ''}; trying again shortly`, ...renew);
   return decision(memory, 'crashed', 'restarting in place', job({ kind: 'start-primary', record }), ...renew);
 }
 
-function release(memory: Memory, { record, modRevision }: Present, final: { readonly timeline: LeaderRecord['timeline']; readonly lsn: LeaderRecord['floor']['lsn'] } | null): Decision {
+function release(
+  memory: Memory,
+  { record, modRevision }: Present,
+  final: { readonly timeline: LeaderRecord['timeline']; readonly lsn: LeaderRecord['floor']['lsn'] } | null,
+): Decision {
   const next: LeaderRecord = { ...record, seq: record.seq + 1, state: { kind: 'released', final } };
-  return decision({ ...memory, sitOutEpoch: record.epoch }, 'released', 'PostgreSQL does not start here: releasing', { kind: 'change', rule: 'T8', record: next, modRevision, history: null });
+  return decision({ ...memory, sitOutEpoch: record.epoch }, 'released', 'PostgreSQL does not start here: releasing', {
+    kind: 'change',
+    rule: 'T8',
+    record: next,
+    modRevision,
+    history: null,
+  });
 }
 
 function lead(facts: Facts, memory: Memory, present: Present, server: ServerFacts): Decision {
   const { record } = present;
   if (server.history.timeline !== record.timeline) {
-    return alarmed(memory, `PGB-1314 PostgreSQL runs on timeline ${String(server.history.timeline)}, our epoch reserved ${String(record.timeline)}: somebody else promoted it`, job({ kind: 'kill', why: 'foreign timeline' }));
+    return alarmed(
+      memory,
+      `PGB-1314 PostgreSQL runs on timeline ${String(server.history.timeline)}, our epoch reserved ${String(record.timeline)}: somebody else promoted it`,
+      job({ kind: 'kill', why: 'foreign timeline' }),
+    );
   }
   const watched = watchMembers(facts, memory, server, record);
   const renew = renewIfDue(facts, present);
   if (!facts.open) return openWhenDurable(facts, watched, present, server, renew);
   const reenlist = reenlistRunning(facts, watched, present);
-  if (reenlist.action !== null) return decision(reenlist.memory, 'leading', 'members had promised a higher epoch: re-enlisting them', reenlist.action);
+  if (reenlist.action !== null)
+    return decision(reenlist.memory, 'leading', 'members had promised a higher epoch: re-enlisting them', reenlist.action);
   const switchover = decideSwitchover(facts, reenlist.memory, present, server);
-  if (switchover !== null) return { ...switchover, actions: [...switchover.actions, ...(switchover.actions.some((action) => action.kind === 'change') ? [] : renew)] };
+  if (switchover !== null)
+    return {
+      ...switchover,
+      actions: [...switchover.actions, ...(switchover.actions.some((action) => action.kind === 'change') ? [] : renew)],
+    };
   return maintain(facts, reenlist.memory, present, server, renew);
 }
 
@@ -129,7 +193,14 @@ function openWhenDurable(facts: Facts, memory: Memory, present: Present, server:
   const { record } = present;
   const since = facts.inForce.kind === 'proven' ? facts.inForce.provenAtLsn : null;
   if (record.set.k === 0) return decision(memory, 'leading', 'letting clients in', job({ kind: 'open', epoch: record.epoch }), ...renew);
-  if (since !== null && flushedPast(server, record.set, since) >= record.set.k) return decision(memory, 'leading', 'the quorum has caught up: letting clients in', job({ kind: 'open', epoch: record.epoch }), ...renew);
+  if (since !== null && flushedPast(server, record.set, since) >= record.set.k)
+    return decision(
+      memory,
+      'leading',
+      'the quorum has caught up: letting clients in',
+      job({ kind: 'open', epoch: record.epoch }),
+      ...renew,
+    );
   const step = setStep(facts, memory, present, server, 'leading', 'clients wait until the quorum has caught up');
   return { ...step, actions: [...step.actions, ...(step.actions.some((action) => action.kind === 'change') ? [] : renew)] };
 }
@@ -138,12 +209,41 @@ function maintain(facts: Facts, memory: Memory, present: Present, server: Server
   const step = setStep(facts, memory, present, server, 'leading', `serving epoch ${present.record.epoch.toString()}`);
   const busy = step.actions.some((action) => action.kind === 'job');
   const slots = busy ? { actions: [], memory: step.memory } : keepSlots(facts, step.memory, server);
-  return { ...step, memory: slots.memory, actions: [...step.actions, ...slots.actions, ...(step.actions.some((action) => action.kind === 'change') ? [] : renew)] };
+  return {
+    ...step,
+    memory: slots.memory,
+    actions: [...step.actions, ...slots.actions, ...(step.actions.some((action) => action.kind === 'change') ? [] : renew)],
+  };
 }
 
 /** One step of P7, as actions. */
-function setStep(facts: Facts, memory: Memory, present: Present, server: ServerFacts, state: Decision['state'], otherwise: string): Decision {
+function setStep(
+  facts: Facts,
+  memory: Memory,
+  present: Present,
+  server: ServerFacts,
+  state: Decision['state'],
+  otherwise: string,
+): Decision {
   const { record, modRevision } = present;
+  const wanted = facts.self.policy.mode;
+  if (record.mode !== wanted) {
+    // P9: to async the record changes first (k = 0 is safe with every set); to quorum the set grows from k = 0 by P7 afterwards.
+    const next: LeaderRecord = {
+      ...record,
+      seq: record.seq + 1,
+      mode: wanted,
+      set: wanted === 'async' ? NOBODY : record.set,
+      observed: null,
+    };
+    return decision(memory, state, `changing to ${wanted} mode, as configured`, {
+      kind: 'change',
+      rule: 'T7',
+      record: next,
+      modRevision,
+      history: null,
+    });
+  }
   const target = targetSet(facts, memory, record);
   const step = nextStep(facts, record, server, target);
   switch (step.kind) {
@@ -153,10 +253,21 @@ function setStep(facts: Facts, memory: Memory, present: Present, server: ServerF
       return decision(memory, state, `${otherwise}; new set waits for ${String(step.set.k)} of ${describe(step.set.members)} to catch up`);
     case 'put-in-force':
       if (!mayRetry(facts, 'put-in-force')) return decision(memory, state, `${otherwise}; the set could not be put in force, trying again`);
-      return decision(memory, state, `putting ${describe(step.set.members)} in force`, job({ kind: 'put-in-force', set: step.set, former: record.set }));
+      return decision(
+        memory,
+        state,
+        `putting ${describe(step.set.members)} in force`,
+        job({ kind: 'put-in-force', set: step.set, former: record.set }),
+      );
     case 'record': {
       const next: LeaderRecord = { ...record, seq: record.seq + 1, set: step.set };
-      return decision(memory, state, `recording ${describe(step.set.members)} (k = ${String(step.set.k)})`, { kind: 'change', rule: 'T7', record: next, modRevision, history: null });
+      return decision(memory, state, `recording ${describe(step.set.members)} (k = ${String(step.set.k)})`, {
+        kind: 'change',
+        rule: 'T7',
+        record: next,
+        modRevision,
+        history: null,
+      });
     }
   }
 }
@@ -177,13 +288,18 @@ function describe(members: readonly MemberId[]): string {
 }
 
 /** T3, running: a wrong suspicion made members promise somebody else; raise the epoch ourselves. The timeline, floor and set never change. */
-function reenlistRunning(facts: Facts, memory: Memory, { record, modRevision }: Present): { readonly memory: Memory; readonly action: Action | null } {
+function reenlistRunning(
+  facts: Facts,
+  memory: Memory,
+  { record, modRevision }: Present,
+): { readonly memory: Memory; readonly action: Action | null } {
   const above = [...facts.peers.values()].filter((peer) => record.set.members.includes(peer.member) && peer.promised > record.epoch);
   if (above.length === 0) return { memory: { ...memory, promisedAboveSinceMs: null }, action: null };
   const since = memory.promisedAboveSinceMs ?? facts.nowMs;
   const next: Memory = { ...memory, promisedAboveSinceMs: since };
   const reachable = record.set.members.filter((member) => facts.peers.get(nameOf(member))?.member === member).length;
-  if (facts.nowMs - since < facts.self.policy.promiseByMs || facts.nowMs < memory.reenlistAfterMs || reachable < record.set.k) return { memory: next, action: null };
+  if (facts.nowMs - since < facts.self.policy.promiseByMs || facts.nowMs < memory.reenlistAfterMs || reachable < record.set.k)
+    return { memory: next, action: null };
   const raised: Epoch = maxEpoch(record.epoch, ...above.map((peer) => peer.promised));
   return {
     memory: { ...next, promisedAboveSinceMs: null, reenlistAfterMs: facts.nowMs + facts.self.policy.ttlMs / 2 },
@@ -194,9 +310,12 @@ function reenlistRunning(facts: Facts, memory: Memory, { record, modRevision }: 
 /** T3, stopped. */
 function reenlistStopped(facts: Facts, memory: Memory, { record, modRevision, firstSeenAtMs }: Present, why: string): Decision {
   const { state } = facts.server;
-  if (facts.nowMs - firstSeenAtMs < 2 * facts.self.policy.promiseByMs) return decision(memory, 'released', `${why}; leaving others the time to claim`);
-  if (state.kind === 'running' && !state.facts.inRecovery) return decision(memory, 'released', 'stopping before re-enlisting', job({ kind: 'kill', why: 're-enlist' }));
-  const timeline = state.kind === 'stopped' ? (state.extent?.history.timeline ?? null) : state.kind === 'running' ? state.facts.history.timeline : null;
+  if (facts.nowMs - firstSeenAtMs < 2 * facts.self.policy.promiseByMs)
+    return decision(memory, 'released', `${why}; leaving others the time to claim`);
+  if (state.kind === 'running' && !state.facts.inRecovery)
+    return decision(memory, 'released', 'stopping before re-enlisting', job({ kind: 'kill', why: 're-enlist' }));
+  const timeline =
+    state.kind === 'stopped' ? (state.extent?.history.timeline ?? null) : state.kind === 'running' ? state.facts.history.timeline : null;
   if (timeline === null) return decision(memory, 'released', `${why}; our own WAL cannot be read yet`);
   const next: LeaderRecord = {
     ...record,
@@ -204,7 +323,13 @@ function reenlistStopped(facts: Facts, memory: Memory, { record, modRevision, fi
     seq: record.seq + 1,
     state: timeline === record.timeline ? { kind: 'serving' } : { kind: 'promoting' },
   };
-  return decision({ ...memory, sitOutEpoch: null }, 'released', `${why}: taking it up again`, { kind: 'change', rule: 'T3', record: next, modRevision, history: null });
+  return decision({ ...memory, sitOutEpoch: null }, 'released', `${why}: taking it up again`, {
+    kind: 'change',
+    rule: 'T3',
+    record: next,
+    modRevision,
+    history: null,
+  });
 }
 
 function decidePromoting(facts: Facts, memory: Memory, present: Present): Decision {
@@ -216,11 +341,23 @@ function decidePromoting(facts: Facts, memory: Memory, present: Present): Decisi
   const next: Memory = { ...memory, promotingSinceMs: since };
   if (state.kind === 'running' && !state.facts.inRecovery) return finishPromotion(facts, next, present, state.facts, renew);
   if (facts.nowMs - since > 2 * policy.promoteByMs && facts.job === null && state.kind === 'stopped') {
-    return release({ ...next, promotingSinceMs: null }, present, state.extent === null ? null : { timeline: state.extent.history.timeline, lsn: state.extent.lsn });
+    return release(
+      { ...next, promotingSinceMs: null },
+      present,
+      state.extent === null ? null : { timeline: state.extent.history.timeline, lsn: state.extent.lsn },
+    );
   }
   if (state.kind === 'running') {
-    if (facts.nowMs - since > 2 * policy.promoteByMs) return decision(next, 'promoting', 'the promotion makes no progress: stopping to release', job({ kind: 'kill', why: 'promotion without progress' }), ...renew);
-    if (!mayRetry(facts, 'promote')) return decision(next, 'promoting', `promotion failed: ${facts.failures.get('promote')?.why ?? ''}; trying again`, ...renew);
+    if (facts.nowMs - since > 2 * policy.promoteByMs)
+      return decision(
+        next,
+        'promoting',
+        'the promotion makes no progress: stopping to release',
+        job({ kind: 'kill', why: 'promotion without progress' }),
+        ...renew,
+      );
+    if (!mayRetry(facts, 'promote'))
+      return decision(next, 'promoting', `promotion failed: ${facts.failures.get('promote')?.why ?? ''}; trying again`, ...renew);
     return decision(next, 'promoting', `promoting to timeline ${String(record.timeline)}`, job({ kind: 'promote', record }), ...renew);
   }
   if (state.kind === 'stopped') {
@@ -235,14 +372,32 @@ function decidePromoting(facts: Facts, memory: Memory, present: Present): Decisi
 /** T6: serving only when k members of the claimed set have flushed past the promotion record. */
 function finishPromotion(facts: Facts, memory: Memory, present: Present, server: ServerFacts, renew: readonly Action[]): Decision {
   const { record, modRevision } = present;
-  if (server.history.timeline !== record.timeline) return alarmed(memory, `PGB-1314 promoted to timeline ${String(server.history.timeline)} instead of ${String(record.timeline)}`, job({ kind: 'kill', why: 'wrong timeline' }));
+  if (server.history.timeline !== record.timeline)
+    return alarmed(
+      memory,
+      `PGB-1314 promoted to timeline ${String(server.history.timeline)} instead of ${String(record.timeline)}`,
+      job({ kind: 'kill', why: 'wrong timeline' }),
+    );
   const watched = watchMembers(facts, memory, server, record);
   const since = facts.inForce.kind === 'proven' ? facts.inForce.provenAtLsn : null;
   if (record.set.k === 0 || (since !== null && flushedPast(server, record.set, since) >= record.set.k)) {
     const serving: LeaderRecord = { ...record, seq: record.seq + 1, state: { kind: 'serving' } };
-    return decision({ ...watched, promotingSinceMs: null }, 'promoting', 'promoted, and the quorum has it: serving', { kind: 'change', rule: 'T6', record: serving, modRevision, history: null });
+    return decision({ ...watched, promotingSinceMs: null }, 'promoting', 'promoted, and the quorum has it: serving', {
+      kind: 'change',
+      rule: 'T6',
+      record: serving,
+      modRevision,
+      history: null,
+    });
   }
   // A member of the claimed set may have died since: P7 applies here as in serving, the holder's PostgreSQL is a primary on its own timeline.
-  const step = setStep(facts, watched, present, server, 'promoting', `promoted; waiting for ${String(record.set.k)} of ${describe(record.set.members)} to attach`);
+  const step = setStep(
+    facts,
+    watched,
+    present,
+    server,
+    'promoting',
+    `promoted; waiting for ${String(record.set.k)} of ${describe(record.set.members)} to attach`,
+  );
   return { ...step, actions: [...step.actions, ...(step.actions.some((action) => action.kind === 'change') ? [] : renew)] };
 }

@@ -31,7 +31,8 @@ export function watchMembers(facts: Facts, memory: Memory, server: ServerFacts, 
     if (lagBytes === undefined) {
       // Forget strangers that left; keep those who still stand in the record, or were there a moment ago.
       const last = before?.lastStreamingAtMs ?? seenAtMs;
-      if (record.set.members.includes(member) || facts.nowMs - last < 60_000) members.set(member, { streamingSinceMs: null, lastStreamingAtMs: last, caughtUpSinceMs: null });
+      if (record.set.members.includes(member) || facts.nowMs - last < 60_000)
+        members.set(member, { streamingSinceMs: null, lastStreamingAtMs: last, caughtUpSinceMs: null });
       continue;
     }
     members.set(member, {
@@ -48,7 +49,9 @@ export function targetSet(facts: Facts, memory: Memory, record: LeaderRecord): M
   const { policy } = facts.self;
   if (policy.mode === 'async') return NOBODY;
   const kept = record.set.members.filter((member) => isPresent(facts, memory, member));
-  const joined = [...memory.members.keys()].filter((member) => !record.set.members.includes(member) && mayEnlist(facts, memory, record, member));
+  const joined = [...memory.members.keys()].filter(
+    (member) => !record.set.members.includes(member) && mayEnlist(facts, memory, record, member),
+  );
   const wanted = [...kept, ...joined];
   if (wanted.length > 0) return memberSet(wanted, quorumFor(wanted.length, policy.k));
   if (record.set.k === 0) return NOBODY;
@@ -82,5 +85,7 @@ function mayDegrade(facts: Facts, memory: Memory, record: LeaderRecord): boolean
 
 /** How many of the set's members have flushed past a position. */
 export function flushedPast(server: ServerFacts, set: MemberSet, position: bigint): number {
-  return set.members.filter((member) => server.walSenders.some((sender) => sender.applicationName === member && sender.flushLsn !== null && sender.flushLsn >= position)).length;
+  return set.members.filter((member) =>
+    server.walSenders.some((sender) => sender.applicationName === member && sender.flushLsn !== null && sender.flushLsn >= position),
+  ).length;
 }

@@ -53,4 +53,3 @@ export const EMPTY_MEMORY: Memory = {
   promisedAboveSinceMs: null,
   slotsKeptAtMs: null,
 };
-

@@ -21,7 +21,8 @@ export function whyNotPromise(facts: Facts, question: PromiseQuestion): string |
   if (question.ballot < file.promised) return `already promised ${file.promised.toString()}`;
   if (file.dir !== 'ok') return `the data directory is ${file.dir}`;
   if (store.regressed !== null) return 'this node does not trust the store';
-  if (file.accepted !== null && file.accepted.epoch > question.recordEpoch) return `the request rests on epoch ${question.recordEpoch.toString()}, this node has acted on ${file.accepted.epoch.toString()}`;
+  if (file.accepted !== null && file.accepted.epoch > question.recordEpoch)
+    return `the request rests on epoch ${question.recordEpoch.toString()}, this node has acted on ${file.accepted.epoch.toString()}`;
   if (store.view.kind !== 'present') return 'this node has not read the record';
   const { record, firstSeenAtMs } = store.view;
   if (record.epoch >= question.ballot) return `the record is already at epoch ${record.epoch.toString()}`;

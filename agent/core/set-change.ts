@@ -41,7 +41,17 @@ function loosen(record: MemberSet, inForce: MemberSet, target: MemberSet): SetSt
   return sameSet(inForce, target) ? { kind: 'settled' } : { kind: 'put-in-force', set: target };
 }
 
-function tighten({ record, inForce, target, caughtUp }: { record: MemberSet; inForce: MemberSet; target: MemberSet; caughtUp: boolean }): SetStep {
+function tighten({
+  record,
+  inForce,
+  target,
+  caughtUp,
+}: {
+  record: MemberSet;
+  inForce: MemberSet;
+  target: MemberSet;
+  caughtUp: boolean;
+}): SetStep {
   const widened = record.k === 0 ? record : union(record, target, Math.min(record.k, target.k));
   if (!sameSet(record, widened)) {
     if (!isSafePair(widened, inForce)) return { kind: 'put-in-force', set: record };

@@ -12,8 +12,14 @@ import type { Memory } from './memory.ts';
 const MOVE_ALONG_MS = 10_000;
 
 /** The slots job when one is due, and the memory that it was asked for. */
-export function keepSlots(facts: Facts, memory: Memory, server: ServerFacts): { readonly actions: readonly Action[]; readonly memory: Memory } {
-  const members: readonly MemberId[] = [...facts.store.nodes.values()].map((node) => node.member).filter((member) => member !== facts.self.member);
+export function keepSlots(
+  facts: Facts,
+  memory: Memory,
+  server: ServerFacts,
+): { readonly actions: readonly Action[]; readonly memory: Memory } {
+  const members: readonly MemberId[] = [...facts.store.nodes.values()]
+    .map((node) => node.member)
+    .filter((member) => member !== facts.self.member);
   const wanted = members.map(slotName);
   const ours = server.physicalSlots.filter((slot) => slot.startsWith('pgbaton_'));
   const differ = wanted.some((slot) => !ours.includes(slot)) || ours.some((slot) => !wanted.includes(slot));

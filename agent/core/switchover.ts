@@ -21,24 +21,40 @@ export function decideSwitchover(facts: Facts, memory: Memory, present: Present,
   if (operation.from !== facts.self.member || operation.epoch !== record.epoch) {
     return close(memory, operation, 'aborted', 'leadership moved for another reason');
   }
-  if (facts.job?.kind === 'stop-for-switchover') return decision(memory, 'handing-over', `switchover to ${nameOf(operation.to)}: stopping and draining`);
+  if (facts.job?.kind === 'stop-for-switchover')
+    return decision(memory, 'handing-over', `switchover to ${nameOf(operation.to)}: stopping and draining`);
   const { handover } = facts;
   if (server === null) {
-    if (handover?.operationId !== operation.id) return close(memory, operation, 'aborted', 'PostgreSQL stopped before the move was prepared');
+    if (handover?.operationId !== operation.id)
+      return close(memory, operation, 'aborted', 'PostgreSQL stopped before the move was prepared');
     if (!handover.drained) return close(memory, operation, 'aborted', `${nameOf(operation.to)} did not report the final position in time`);
     const next: LeaderRecord = { ...record, seq: record.seq + 1, state: { kind: 'handing-over', to: operation.to, final: handover.final } };
-    return decision(memory, 'handing-over', `handing over to ${nameOf(operation.to)}`, { kind: 'change', rule: 'T9', record: next, modRevision, history: null });
+    return decision(memory, 'handing-over', `handing over to ${nameOf(operation.to)}`, {
+      kind: 'change',
+      rule: 'T9',
+      record: next,
+      modRevision,
+      history: null,
+    });
   }
   const refusal = whyNot(facts, memory, record, operation, server);
   if (refusal !== null) return close(memory, operation, 'aborted', refusal);
   if (facts.failures.has('stop-for-switchover') && operation.stage !== 'requested') {
     return close(memory, operation, 'aborted', facts.failures.get('stop-for-switchover')?.why ?? 'the stop failed');
   }
-  return decision(memory, 'handing-over', `switchover to ${nameOf(operation.to)}: stopping`, job({ kind: 'stop-for-switchover', operation }));
+  return decision(
+    memory,
+    'handing-over',
+    `switchover to ${nameOf(operation.to)}: stopping`,
+    job({ kind: 'stop-for-switchover', operation }),
+  );
 }
 
 function close(memory: Memory, operation: OperationRecord, stage: 'done' | 'aborted', why: string | null): Decision {
-  return decision(memory, 'leading', `switchover ${stage}${why === null ? '' : `: ${why}`}`, { kind: 'operation', record: { ...operation, stage, why } });
+  return decision(memory, 'leading', `switchover ${stage}${why === null ? '' : `: ${why}`}`, {
+    kind: 'operation',
+    record: { ...operation, stage, why },
+  });
 }
 
 /** Why this target cannot take over now; null when it can. */
@@ -47,7 +63,8 @@ export function whyNot(facts: Facts, memory: Memory, record: LeaderRecord, opera
   const seen = memory.members.get(operation.to);
   const sender = server.walSenders.find((one) => one.applicationName === operation.to);
   if (record.mode === 'quorum' && !record.set.members.includes(operation.to)) return `${name} is not in the synchronous set`;
-  if (sender === undefined || sender.flushLsn === null || seen?.streamingSinceMs === null || seen === undefined) return `${name} is not streaming`;
+  if (sender === undefined || sender.flushLsn === null || seen?.streamingSinceMs === null || seen === undefined)
+    return `${name} is not streaming`;
   if (server.flushedLsn !== null && Number(server.flushedLsn - sender.flushLsn) > SWITCHOVER_LAG_BYTES) return `${name} is too far behind`;
   const peer = facts.peers.get(name);
   if (peer === undefined || facts.nowMs - peer.heardAtMs > facts.self.policy.suspectMs) return `the agent of ${name} does not answer`;
@@ -61,5 +78,11 @@ export function abortHandover(facts: Facts, memory: Memory, { record, modRevisio
   const target = nameOf(record.state.to);
   if (facts.nowMs - firstSeenAtMs < facts.self.policy.stageByMs) return decision(memory, 'handing-over', `waiting for ${target} to claim`);
   const next: LeaderRecord = { ...record, seq: record.seq + 1, state: { kind: 'serving' } };
-  return decision(memory, 'handing-over', `${target} did not claim in time: taking the record back`, { kind: 'change', rule: 'T9-abort', record: next, modRevision, history: null });
+  return decision(memory, 'handing-over', `${target} did not claim in time: taking the record back`, {
+    kind: 'change',
+    rule: 'T9-abort',
+    record: next,
+    modRevision,
+    history: null,
+  });
 }

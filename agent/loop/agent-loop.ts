@@ -87,7 +87,9 @@ export class AgentLoop {
   }
 
   /** A peer asks for a promise. Judged now, kept by a job, answered when kept. */
-  async promise(question: PromiseQuestion): Promise<{ readonly kind: 'promised'; readonly answer: PromiseAnswer } | { readonly kind: 'refused'; readonly why: string }> {
+  async promise(
+    question: PromiseQuestion,
+  ): Promise<{ readonly kind: 'promised'; readonly answer: PromiseAnswer } | { readonly kind: 'refused'; readonly why: string }> {
     const { situation } = this.#context;
     const refusal = whyNotPromise(situation.facts(), question);
     if (refusal !== null) return { kind: 'refused', why: refusal };
@@ -96,7 +98,17 @@ export class AgentLoop {
     const own = ownExtent(situation.server.state);
     if (situation.promiseKept !== question.ballot || own === null) return { kind: 'refused', why: 'the promise could not be kept in time' };
     const { self, file } = situation.facts();
-    return { kind: 'promised', answer: { member: self.member, name: self.name, promised: question.ballot, extent: own, priority: self.priority, acceptedEpoch: file.accepted?.epoch ?? null } };
+    return {
+      kind: 'promised',
+      answer: {
+        member: self.member,
+        name: self.name,
+        promised: question.ballot,
+        extent: own,
+        priority: self.priority,
+        acceptedEpoch: file.accepted?.epoch ?? null,
+      },
+    };
   }
 
   #turn(): void {
@@ -114,7 +126,11 @@ export class AgentLoop {
     this.#memory = made.memory;
     this.#decision = made;
     const candidacy = made.memory.candidacy;
-    if (candidacy !== null && made.state === 'candidate') clock.evidence(candidacy.trigger, facts.down?.heardAtMs ?? (view.kind === 'present' ? Math.max(view.firstSeenAtMs, candidacy.sinceMs) : candidacy.sinceMs));
+    if (candidacy !== null && made.state === 'candidate')
+      clock.evidence(
+        candidacy.trigger,
+        facts.down?.heardAtMs ?? (view.kind === 'present' ? Math.max(view.firstSeenAtMs, candidacy.sinceMs) : candidacy.sinceMs),
+      );
     for (const action of made.actions) {
       if (action.kind === 'job' && action.job.kind === 'promise') clock.end('detect');
       this.#perform(action);
@@ -124,7 +140,11 @@ export class AgentLoop {
   #announce(made: Decision): void {
     const { log, situation } = this.#context;
     const was = this.#decision;
-    if (made.state !== was.state) log.info({ from: was.state, to: made.state, reason: made.reason, epoch: this.#lastEpoch?.toString() ?? null, member: situation.member() }, 'state');
+    if (made.state !== was.state)
+      log.info(
+        { from: was.state, to: made.state, reason: made.reason, epoch: this.#lastEpoch?.toString() ?? null, member: situation.member() },
+        'state',
+      );
     else if (made.reason !== was.reason) log.debug({ state: made.state, reason: made.reason }, 'reason');
     if (made.alarm !== null && made.alarm !== was.alarm) log.error({ alarm: made.alarm }, 'alarm');
   }
@@ -158,7 +178,12 @@ export class AgentLoop {
     }
   }
 
-  async #propose(record: LeaderRecord, expected: bigint | null, rule: string, history: Parameters<JobContext['store']['propose']>[2]): Promise<void> {
+  async #propose(
+    record: LeaderRecord,
+    expected: bigint | null,
+    rule: string,
+    history: Parameters<JobContext['store']['propose']>[2],
+  ): Promise<void> {
     const { store, guard, log, file, situation, clock, policy } = this.#context;
     const claiming = rule === 'T1' || rule === 'T2' || rule === 'T11';
     if (claiming) clock.end('choose');
@@ -167,7 +192,19 @@ export class AgentLoop {
       return null;
     });
     if (outcome === null) return;
-    if (rule !== 'renew') log.info({ rule, outcome: outcome.kind, epoch: record.epoch.toString(), state: record.state.kind, members: record.set.members, k: record.set.k, why: history?.why ?? null }, 'record');
+    if (rule !== 'renew')
+      log.info(
+        {
+          rule,
+          outcome: outcome.kind,
+          epoch: record.epoch.toString(),
+          state: record.state.kind,
+          members: record.set.members,
+          k: record.set.k,
+          why: history?.why ?? null,
+        },
+        'record',
+      );
     if (outcome.kind === 'committed') {
       const held = outcome.record.state.kind === 'serving' || outcome.record.state.kind === 'promoting';
       const untilMs = held ? leaseUntilMs(store, outcome.record, policy.marginMs) : null;
@@ -177,7 +214,8 @@ export class AgentLoop {
         clock.claimed(outcome.record.epoch.toString(), history?.why ?? '');
         this.#tellClaimed(outcome.record);
       }
-      if (rule === 'T3' || rule === 'T0') await file.accept(outcome.record).catch((error: unknown) => log.error({ err: error }, 'node file'));
+      if (rule === 'T3' || rule === 'T0')
+        await file.accept(outcome.record).catch((error: unknown) => log.error({ err: error }, 'node file'));
     } else if (rule === 'T9' || rule === 'T8') {
       situation.handover = null;
     }
@@ -186,7 +224,8 @@ export class AgentLoop {
 
   #tellClaimed(record: LeaderRecord): void {
     for (const node of this.#context.store.facts().nodes.values()) {
-      if (node.member !== this.#context.situation.member()) void this.#context.peers.claimed(node.agentUrl, record, this.#context.policy.promiseAttemptMs, this.#signal);
+      if (node.member !== this.#context.situation.member())
+        void this.#context.peers.claimed(node.agentUrl, record, this.#context.policy.promiseAttemptMs, this.#signal);
     }
   }
 
@@ -243,7 +282,8 @@ export class AgentLoop {
       const tookMs = Math.round(monotonicMs() - own.sinceMs);
       if (outcome.kind === 'done') situation.succeeded(job.kind);
       else if (!abort.signal.aborted) situation.failed(job.kind, `${outcome.code} ${outcome.why}`);
-      if (outcome.kind === 'failed') log.warn({ job: job.kind, code: outcome.code, why: outcome.why, tookMs, aborted: abort.signal.aborted }, 'job failed');
+      if (outcome.kind === 'failed')
+        log.warn({ job: job.kind, code: outcome.code, why: outcome.why, tookMs, aborted: abort.signal.aborted }, 'job failed');
       else log.info({ job: job.kind, tookMs }, 'job done');
       await this.look();
       if (situation.job === own) situation.job = null;

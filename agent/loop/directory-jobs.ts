@@ -26,7 +26,10 @@ async function takeTurn(context: JobContext, signal: AbortSignal): Promise<Outco
   const lease = await dcs.grantLease(BOOTSTRAP_LEASE_SECONDS, options);
   if (lease === null) return failed('PGB-1201', 'etcd did not grant a lease');
   const nonce = randomBytes(9).toString('base64url');
-  const outcome = await dcs.change({ key: keys.bootstrap, expected: ABSENT, value: JSON.stringify({ member: situation.member(), nonce }), nonce, lease }, options);
+  const outcome = await dcs.change(
+    { key: keys.bootstrap, expected: ABSENT, value: JSON.stringify({ member: situation.member(), nonce }), nonce, lease },
+    options,
+  );
   return outcome.kind === 'committed' ? DONE : failed('PGB-1404', 'another node is creating the cluster');
 }
 
@@ -61,13 +64,19 @@ export async function discard(context: JobContext, signal: AbortSignal): Promise
 /** P1: whoever rebuilds its data is somebody else afterwards. */
 async function beginRebuilding(context: JobContext): Promise<void> {
   context.situation.forgetServer();
-  await context.file.update((file): NodeFile => ({ ...file, dir: 'rebuilding', promotion: null, incarnation: file.accepted === null ? file.incarnation : freshIncarnation() }));
+  await context.file.update((file): NodeFile => ({
+    ...file,
+    dir: 'rebuilding',
+    promotion: null,
+    incarnation: file.accepted === null ? file.incarnation : freshIncarnation(),
+  }));
 }
 
 export async function clone(context: JobContext, job: Extract<Job, { kind: 'clone' }>, signal: AbortSignal): Promise<Outcome> {
   const { store, file, postgres, situation } = context;
   const { view } = store.facts();
-  if (view.kind !== 'present' || view.record.epoch !== job.epoch || view.record.holder !== job.from) return failed('PGB-1405', 'the record has moved on');
+  if (view.kind !== 'present' || view.record.epoch !== job.epoch || view.record.holder !== job.from)
+    return failed('PGB-1405', 'the record has moved on');
   await beginRebuilding(context);
   const source = followOf(context, job.from, job.epoch);
   if (source === null) return failed('PGB-1405', 'the address of the leader is not known');
@@ -81,9 +90,12 @@ export async function clone(context: JobContext, job: Extract<Job, { kind: 'clon
 export async function rewind(context: JobContext, job: Extract<Job, { kind: 'rewind' }>, signal: AbortSignal): Promise<Outcome> {
   const { store, file, postgres, situation } = context;
   const { view, history } = store.facts();
-  if (view.kind !== 'present' || view.record.epoch !== job.epoch || view.record.holder !== job.from) return failed('PGB-1405', 'the record has moved on');
+  if (view.kind !== 'present' || view.record.epoch !== job.epoch || view.record.holder !== job.from)
+    return failed('PGB-1405', 'the record has moved on');
   const acceptedEpoch = file.current().accepted?.epoch ?? 0n;
-  const fork = history.filter((entry) => entry.epoch > acceptedEpoch).reduce<(typeof history)[number] | null>((least, entry) => (least === null || entry.epoch < least.epoch ? entry : least), null);
+  const fork = history
+    .filter((entry) => entry.epoch > acceptedEpoch)
+    .reduce<(typeof history)[number] | null>((least, entry) => (least === null || entry.epoch < least.epoch ? entry : least), null);
   await beginRebuilding(context);
   const source = followOf(context, job.from, job.epoch);
   if (source === null) return failed('PGB-1405', 'the address of the leader is not known');

@@ -48,7 +48,8 @@ export async function inOrder(...steps: readonly (() => Promise<Outcome>)[]): Pr
 /** The re-check just before an act that cannot be undone: is this still our record, at this epoch, and have we promised nothing above? */
 export function stillOurs(context: JobContext, epoch: Epoch): Outcome {
   const { view } = context.store.facts();
-  if (view.kind !== 'present' || view.record.epoch !== epoch || view.record.holder !== context.situation.member()) return failed('PGB-1405', 'the record has moved on');
+  if (view.kind !== 'present' || view.record.epoch !== epoch || view.record.holder !== context.situation.member())
+    return failed('PGB-1405', 'the record has moved on');
   if (context.file.current().promised > epoch) return failed('PGB-1405', 'a higher epoch was promised meanwhile');
   return DONE;
 }

@@ -161,7 +161,10 @@ async function promote(context: JobContext, record: LeaderRecord, signal: AbortS
   const { situation, postgres, file, clock } = context;
   const outcome = await inOrder(
     async () => {
-      await file.accept(record, (current) => ({ ...current, promotion: { epoch: record.epoch, timeline: record.timeline, phase: 'begun' } }));
+      await file.accept(record, (current) => ({
+        ...current,
+        promotion: { epoch: record.epoch, timeline: record.timeline, phase: 'begun' },
+      }));
       return DONE;
     },
     async () => rest(context, record.set, signal),
@@ -173,7 +176,12 @@ async function promote(context: JobContext, record: LeaderRecord, signal: AbortS
   if (outcome.kind === 'failed') return outcome;
   await context.look();
   const { state } = situation.server;
-  situation.inForce = { kind: 'proven', set: record.set, waiting: true, provenAtLsn: state.kind === 'running' ? state.facts.flushedLsn : null };
+  situation.inForce = {
+    kind: 'proven',
+    set: record.set,
+    waiting: true,
+    provenAtLsn: state.kind === 'running' ? state.facts.flushedLsn : null,
+  };
   situation.resting = null;
   situation.following = null;
   clock.end('promote');
@@ -194,4 +202,3 @@ async function open(context: JobContext, epoch: LeaderRecord['epoch'], signal: A
   }
   return outcome;
 }
-

@@ -40,7 +40,14 @@ export class NodeFileKeeper {
 
   /** P4.4: attaching to, or acting for, an epoch persists that it is promised and what was accepted. */
   async accept(record: LeaderRecord, edit: (file: NodeFile) => NodeFile = (file) => file): Promise<NodeFile> {
-    return this.update((file) => edit({ ...file, promised: maxEpoch(file.promised, record.epoch), accepted: newer(file.accepted, record), systemId: file.systemId ?? record.systemId }));
+    return this.update((file) =>
+      edit({
+        ...file,
+        promised: maxEpoch(file.promised, record.epoch),
+        accepted: newer(file.accepted, record),
+        systemId: file.systemId ?? record.systemId,
+      }),
+    );
   }
 
   async promise(ballot: Epoch): Promise<NodeFile> {

@@ -34,7 +34,12 @@ export async function putInForce(context: JobContext, set: MemberSet, recorded: 
   if (outcome.kind === 'failed') return outcome;
   await context.look();
   const { state } = situation.server;
-  situation.inForce = { kind: 'proven', set, waiting: target.kind !== 'no-wait', provenAtLsn: state.kind === 'running' ? state.facts.flushedLsn : null };
+  situation.inForce = {
+    kind: 'proven',
+    set,
+    waiting: target.kind !== 'no-wait',
+    provenAtLsn: state.kind === 'running' ? state.facts.flushedLsn : null,
+  };
   return outcome;
 }
 

@@ -38,7 +38,12 @@ export class Situation {
   readonly #store: StoreTracker;
   readonly #postgres: Postgres;
 
-  constructor(parts: { readonly self: Omit<Self, 'member'>; readonly file: NodeFileKeeper; readonly store: StoreTracker; readonly postgres: Postgres }) {
+  constructor(parts: {
+    readonly self: Omit<Self, 'member'>;
+    readonly file: NodeFileKeeper;
+    readonly store: StoreTracker;
+    readonly postgres: Postgres;
+  }) {
     this.#self = parts.self;
     this.#file = parts.file;
     this.#store = parts.store;
@@ -81,7 +86,8 @@ export class Situation {
 
   facts(): Facts {
     const nowMs = monotonicMs();
-    const recent = <T extends { readonly atMs: number } | null>(value: T): boolean => value !== null && nowMs - value.atMs < EVIDENCE_STALE_MS;
+    const recent = <T extends { readonly atMs: number } | null>(value: T): boolean =>
+      value !== null && nowMs - value.atMs < EVIDENCE_STALE_MS;
     return {
       nowMs,
       self: { ...this.#self, member: this.member() },
@@ -106,4 +112,3 @@ export class Situation {
     };
   }
 }
-

@@ -53,5 +53,8 @@ export async function stopForSwitchover(context: JobContext, operation: Operatio
 
 /** For operators to watch; nothing waits for it, and the record decides. */
 export function showStage(context: Pick<JobContext, 'dcs' | 'keys' | 'policy'>, operation: OperationRecord): void {
-  void context.dcs.put({ key: context.keys.operation, value: encodeOperation(operation) }, { budgetMs: 2 * context.policy.etcdCallMs, signal: AbortSignal.timeout(4 * context.policy.etcdCallMs) });
+  void context.dcs.put(
+    { key: context.keys.operation, value: encodeOperation(operation) },
+    { budgetMs: 2 * context.policy.etcdCallMs, signal: AbortSignal.timeout(4 * context.policy.etcdCallMs) },
+  );
 }

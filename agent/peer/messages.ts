@@ -7,7 +7,10 @@ import { timelineId } from '../../shared/domain/timeline.ts';
 import type { WalExtent } from '../../shared/domain/wal-position.ts';
 import type { PeerStatus, PromiseAnswer } from '../core/facts.ts';
 
-const epochText = z.string().regex(/^\d{1,20}$/).transform((text) => epoch(BigInt(text)));
+const epochText = z
+  .string()
+  .regex(/^\d{1,20}$/)
+  .transform((text) => epoch(BigInt(text)));
 const lsnText = z.string().transform((text, context) => {
   const value = parseLsn(text);
   if (value !== null) return value;
@@ -69,7 +72,10 @@ export const statusSchema = z.object({
 
 function extentToWire(value: WalExtent): z.input<typeof extent> {
   return {
-    history: { timeline: value.history.timeline, ancestors: value.history.ancestors.map((one) => ({ timeline: one.timeline, end: formatLsn(one.end) })) },
+    history: {
+      timeline: value.history.timeline,
+      ancestors: value.history.ancestors.map((one) => ({ timeline: one.timeline, end: formatLsn(one.end) })),
+    },
     lsn: formatLsn(lsn(value.lsn)),
   };
 }

@@ -10,7 +10,10 @@ import { monotonicMs } from '../../shared/runtime/clock.ts';
 import type { PeerStatus, PromiseAnswer } from '../core/facts.ts';
 import { answerSchema, statusSchema, type PromiseRequest } from './messages.ts';
 
-export type PromiseReply = { readonly kind: 'promised'; readonly answer: PromiseAnswer } | { readonly kind: 'refused'; readonly why: string } | { readonly kind: 'silent'; readonly why: string };
+export type PromiseReply =
+  | { readonly kind: 'promised'; readonly answer: PromiseAnswer }
+  | { readonly kind: 'refused'; readonly why: string }
+  | { readonly kind: 'silent'; readonly why: string };
 
 export class PeerClient {
   readonly #token: string;

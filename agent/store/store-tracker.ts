@@ -6,7 +6,14 @@ import { randomBytes } from 'node:crypto';
 import type { Dcs, Expected, Header, Hint, KeyValue, ModRevision } from '../../shared/dcs/dcs.ts';
 import { ABSENT } from '../../shared/dcs/dcs.ts';
 import type { Keys } from '../../shared/dcs/keys.ts';
-import { decodeHistoryEntry, decodeLeader, decodeNode, decodeOperation, encodeHistoryEntry, encodeLeader } from '../../shared/dcs/records.ts';
+import {
+  decodeHistoryEntry,
+  decodeLeader,
+  decodeNode,
+  decodeOperation,
+  encodeHistoryEntry,
+  encodeLeader,
+} from '../../shared/dcs/records.ts';
 import type { HistoryEntry, LeaderRecord, NodeRecord, OperationRecord } from '../../shared/domain/leader-record.ts';
 import { nameOf, type NodeName } from '../../shared/domain/node-id.ts';
 import type { Policy } from '../../shared/domain/policy.ts';
@@ -111,8 +118,17 @@ export class StoreTracker {
     this.#inFlight = true;
     const nonce = randomBytes(9).toString('base64url');
     const record: LeaderRecord = { ...next, nonce };
-    const also = history === null ? [] : [{ key: this.#keys.historyEntry(history.epoch), value: encodeHistoryEntry({ ...history, at: wallClockIso() }) }];
-    const change = { key: this.#keys.leader, expected: expected === null ? ABSENT : (expected as ModRevision), value: encodeLeader(record), nonce, also } as const;
+    const also =
+      history === null
+        ? []
+        : [{ key: this.#keys.historyEntry(history.epoch), value: encodeHistoryEntry({ ...history, at: wallClockIso() }) }];
+    const change = {
+      key: this.#keys.leader,
+      expected: expected === null ? ABSENT : (expected as ModRevision),
+      value: encodeLeader(record),
+      nonce,
+      also,
+    } as const;
     // The lease counts from the moment before the first copy was sent, whichever copy commits.
     const sentAtMs = monotonicMs();
     try {
@@ -134,7 +150,10 @@ export class StoreTracker {
           case 'unknown':
             if (this.#signal.aborted) return { kind: 'unknown' };
             // The compared revision is gone: no copy of ours can commit any more, and the watch would have shown our nonce (S3).
-            if (this.#movedPast(expected)) return this.#view.kind === 'present' && this.#view.record.nonce === nonce ? { kind: 'committed', record, sentAtMs } : { kind: 'lost', why: 'superseded' };
+            if (this.#movedPast(expected))
+              return this.#view.kind === 'present' && this.#view.record.nonce === nonce
+                ? { kind: 'committed', record, sentAtMs }
+                : { kind: 'lost', why: 'superseded' };
             await sleep(20, this.#signal);
         }
       }

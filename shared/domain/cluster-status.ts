@@ -30,7 +30,10 @@ export type NodeStatus = {
   readonly agentUrl: string;
   readonly epoch: string | null;
   readonly promised: string;
-  readonly history: { readonly timeline: number; readonly ancestors: readonly { readonly timeline: number; readonly end: string }[] } | null;
+  readonly history: {
+    readonly timeline: number;
+    readonly ancestors: readonly { readonly timeline: number; readonly end: string }[];
+  } | null;
   readonly receivedLsn: string | null;
   readonly replayedLsn: string | null;
   /** Standby: bytes behind the leader's last known position; null when unknown. */
@@ -50,7 +53,11 @@ export type FailoverReport = {
   readonly trigger: string;
   readonly why: string;
   readonly at: string;
-  readonly phases: readonly { readonly phase: 'detect' | 'fence' | 'choose' | 'claim' | 'promote' | 'route'; readonly startMs: number; readonly endMs: number }[];
+  readonly phases: readonly {
+    readonly phase: 'detect' | 'fence' | 'choose' | 'claim' | 'promote' | 'route';
+    readonly startMs: number;
+    readonly endMs: number;
+  }[];
 };
 
 export type ClusterStatus = {
@@ -66,7 +73,15 @@ export type ClusterStatus = {
     readonly timeline: number;
   } | null;
   readonly nodes: readonly (NodeStatus | { readonly name: string; readonly agentUrl: string; readonly unreachable: string })[];
-  readonly operation: { readonly id: string; readonly kind: string; readonly from: string; readonly to: string; readonly stage: string; readonly stagesMs: Readonly<Record<string, number>>; readonly why: string | null } | null;
+  readonly operation: {
+    readonly id: string;
+    readonly kind: string;
+    readonly from: string;
+    readonly to: string;
+    readonly stage: string;
+    readonly stagesMs: Readonly<Record<string, number>>;
+    readonly why: string | null;
+  } | null;
   readonly proxies: readonly { readonly id: string; readonly rwPort: number; readonly roPort: number; readonly url: string }[];
 };
 

@@ -62,15 +62,7 @@ export type NodeRecord = {
   readonly priority: number;
 };
 
-export type SwitchoverStage =
-  | 'requested'
-  | 'checkpointing'
-  | 'stopping'
-  | 'draining'
-  | 'handing-over'
-  | 'promoting'
-  | 'done'
-  | 'aborted';
+export type SwitchoverStage = 'requested' | 'checkpointing' | 'stopping' | 'draining' | 'handing-over' | 'promoting' | 'done' | 'aborted';
 
 /** `operation`: the one open planned operation of the cluster. */
 export type OperationRecord = {

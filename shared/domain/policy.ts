@@ -58,7 +58,11 @@ export const DEFAULT_POLICY: Policy = {
 
 export type BrokenRelation = { readonly fields: readonly (keyof Policy)[]; readonly claim: string; readonly arithmetic: string };
 
-type Relation = { readonly fields: readonly (keyof Policy)[]; readonly claim: string; readonly sides: (policy: Policy) => readonly [number, '<' | '<=', number] };
+type Relation = {
+  readonly fields: readonly (keyof Policy)[];
+  readonly claim: string;
+  readonly sides: (policy: Policy) => readonly [number, '<' | '<=', number];
+};
 
 /** Every relation in words and as code; `docs/CONFIG.md` is generated from the same list. */
 export const RELATIONS: readonly Relation[] = [
@@ -79,7 +83,8 @@ export const RELATIONS: readonly Relation[] = [
   },
   {
     fields: ['suspectMs', 'promiseByMs', 'etcdCallMs', 'degradeAfterMs'],
-    claim: 'suspectMs + 100 + promiseByMs + 2 × etcdCallMs + 500 <= degradeAfterMs: nobody degrades to no standby while the standbys may be electing',
+    claim:
+      'suspectMs + 100 + promiseByMs + 2 × etcdCallMs + 500 <= degradeAfterMs: nobody degrades to no standby while the standbys may be electing',
     sides: (p) => [p.suspectMs + 100 + p.promiseByMs + 2 * p.etcdCallMs + 500, '<=', p.degradeAfterMs],
   },
   {

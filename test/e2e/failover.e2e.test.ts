@@ -37,9 +37,17 @@ describe('a local cluster of three', () => {
   });
 
   test('has three least-privilege control roles and no password in clear', async () => {
-    const rows = await query(cluster.uri, "SELECT rolname, rolsuper, rolpassword LIKE 'SCRAM-SHA-256$%' AS scram FROM pg_authid WHERE rolname LIKE 'pgbaton%' ORDER BY 1");
-    expect(rows).toEqual(['pgbaton_monitor', 'pgbaton_replication', 'pgbaton_rewind'].map((rolname) => ({ rolname, rolsuper: false, scram: true })));
-    const rules = await query(cluster.uri, "SELECT count(*)::int AS weak FROM pg_hba_file_rules WHERE auth_method IN ('trust', 'password', 'md5')");
+    const rows = await query(
+      cluster.uri,
+      "SELECT rolname, rolsuper, rolpassword LIKE 'SCRAM-SHA-256$%' AS scram FROM pg_authid WHERE rolname LIKE 'pgbaton%' ORDER BY 1",
+    );
+    expect(rows).toEqual(
+      ['pgbaton_monitor', 'pgbaton_replication', 'pgbaton_rewind'].map((rolname) => ({ rolname, rolsuper: false, scram: true })),
+    );
+    const rules = await query(
+      cluster.uri,
+      "SELECT count(*)::int AS weak FROM pg_hba_file_rules WHERE auth_method IN ('trust', 'password', 'md5')",
+    );
     expect(rules).toEqual([{ weak: 0 }]);
   });
 

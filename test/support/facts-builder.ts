@@ -46,11 +46,25 @@ export function presentOf(record: LeaderRecord, ageMs = 100): StoreFacts['view']
 }
 
 export function standby(received: bigint, change: Partial<ServerFacts> = {}): ServerState {
-  return { kind: 'running', facts: { ...serverFacts(), inRecovery: true, receivedLsn: lsn(received), replayedLsn: lsn(received), flushedLsn: null, walSenders: [], ...change } };
+  return {
+    kind: 'running',
+    facts: {
+      ...serverFacts(),
+      inRecovery: true,
+      receivedLsn: lsn(received),
+      replayedLsn: lsn(received),
+      flushedLsn: null,
+      walSenders: [],
+      ...change,
+    },
+  };
 }
 
 export function primary(flushed: bigint, change: Partial<ServerFacts> = {}): ServerState {
-  return { kind: 'running', facts: { ...serverFacts(), flushedLsn: lsn(flushed), walSenders: [sender(N2, flushed), sender(N3, flushed)], ...change } };
+  return {
+    kind: 'running',
+    facts: { ...serverFacts(), flushedLsn: lsn(flushed), walSenders: [sender(N2, flushed), sender(N3, flushed)], ...change },
+  };
 }
 
 export function sender(name: MemberId, flushed: bigint): WalSender {
@@ -75,11 +89,26 @@ function serverFacts(): ServerFacts {
 }
 
 export function answer(from: MemberId, received: bigint, ballot = 5n): PromiseAnswer {
-  return { member: from, name: nameOf(from), promised: epoch(ballot), extent: { history: rootHistory(timelineId(1)), lsn: lsn(received) }, priority: 50, acceptedEpoch: epoch(4n) };
+  return {
+    member: from,
+    name: nameOf(from),
+    promised: epoch(ballot),
+    extent: { history: rootHistory(timelineId(1)), lsn: lsn(received) },
+    priority: 50,
+    acceptedEpoch: epoch(4n),
+  };
 }
 
 export function historyOf(change: Partial<HistoryEntry> = {}): HistoryEntry {
-  return { epoch: epoch(4n), holder: N1, timeline: timelineId(1), floor: { timeline: timelineId(1), lsn: lsn(100n) }, why: 'test', at: '', ...change };
+  return {
+    epoch: epoch(4n),
+    holder: N1,
+    timeline: timelineId(1),
+    floor: { timeline: timelineId(1), lsn: lsn(100n) },
+    why: 'test',
+    at: '',
+    ...change,
+  };
 }
 
 function nodeOf(id: MemberId): NodeRecord {

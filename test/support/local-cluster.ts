@@ -18,7 +18,13 @@ const run = promisify(execFile);
 
 type Described = {
   readonly dir: string;
-  readonly nodes: readonly { readonly name: string; readonly pgPort: number; readonly agentUrl: string; readonly pids: { readonly agent: number; readonly guard: number; readonly postmaster: number }; readonly dataDir: string }[];
+  readonly nodes: readonly {
+    readonly name: string;
+    readonly pgPort: number;
+    readonly agentUrl: string;
+    readonly pids: { readonly agent: number; readonly guard: number; readonly postmaster: number };
+    readonly dataDir: string;
+  }[];
   readonly proxy: { readonly rwPort: number; readonly roPort: number; readonly url: string; readonly pid: number };
   readonly etcd: { readonly endpoints: readonly string[]; readonly pids: readonly number[] };
   readonly superuserUri: string;
@@ -38,7 +44,9 @@ export class TestCluster {
   static async up(name: string, options: readonly string[] = []): Promise<TestCluster> {
     const dir = `/tmp/pgbaton-e2e-${String(process.pid)}-${name}`;
     rmSync(dir, { recursive: true, force: true });
-    const described = JSON.parse((await cli(['local', 'up', '--detach', '-o', 'json', '--dir', dir, ...options], 120_000)).stdout) as Described;
+    const described = JSON.parse(
+      (await cli(['local', 'up', '--detach', '-o', 'json', '--dir', dir, ...options], 120_000)).stdout,
+    ) as Described;
     return new TestCluster(dir, described);
   }
 
@@ -99,11 +107,20 @@ export class TestCluster {
         last = listing;
         const count = this.#described.nodes.length;
         const wanted = listing.leader?.mode === 'async' ? 0 : count - 1;
-        if (listing.leader?.state === 'serving' && listing.primaries === 1 && listing.streamingStandbys === count - 1 && listing.leader.members.length >= wanted) return listing;
+        if (
+          listing.leader?.state === 'serving' &&
+          listing.primaries === 1 &&
+          listing.streamingStandbys === count - 1 &&
+          listing.leader.members.length >= wanted
+        )
+          return listing;
       } catch (error) {
         last = error;
       }
-      if (monotonicMs() > untilMs) throw new Error(`not whole within ${String(deadlineMs)} ms; last seen: ${last instanceof Error ? last.message : JSON.stringify(last)}`);
+      if (monotonicMs() > untilMs)
+        throw new Error(
+          `not whole within ${String(deadlineMs)} ms; last seen: ${last instanceof Error ? last.message : JSON.stringify(last)}`,
+        );
       await sleep(200);
     }
   }
@@ -144,13 +161,17 @@ async function cli(args: readonly string[], timeoutMs: number): Promise<{ readon
     return { stdout, code: 0 };
   } catch (error) {
     const failure = error as { readonly stdout?: string; readonly stderr?: string; readonly code?: number | string };
-    if (args.includes('switchover') || args.includes('failover')) return { stdout: failure.stdout ?? '', code: typeof failure.code === 'number' ? failure.code : 1 };
+    if (args.includes('switchover') || args.includes('failover'))
+      return { stdout: failure.stdout ?? '', code: typeof failure.code === 'number' ? failure.code : 1 };
     throw new Error(`pgbaton ${args.join(' ')} failed: ${failure.stderr ?? ''} ${failure.stdout ?? ''}`, { cause: error });
   }
 }
 
 /** A ledger that runs through the RW port while something bad happens, and is checked row by row afterwards. */
-export async function withLedger(cluster: TestCluster, work: () => Promise<void>): Promise<{ readonly outageMs: number; readonly acknowledged: number; readonly errors: number }> {
+export async function withLedger(
+  cluster: TestCluster,
+  work: () => Promise<void>,
+): Promise<{ readonly outageMs: number; readonly acknowledged: number; readonly errors: number }> {
   await query(cluster.uri, `DROP TABLE IF EXISTS pgbaton_ledger; ${CREATE_LEDGER}`);
   const ledger = new Ledger({ ...DEFAULT_LEDGER, connectionString: cluster.uri });
   ledger.start();
@@ -164,7 +185,11 @@ export async function withLedger(cluster: TestCluster, work: () => Promise<void>
   const verdict = checkLedger(entries, await readLedgerRows(cluster.uri));
   if (!isClean(verdict)) throw new Error(`the ledger is not clean: ${JSON.stringify(verdict)}`);
   if (verdict.checked < 50) throw new Error(`only ${String(verdict.checked)} acknowledged rows: the ledger did not really run`);
-  return { outageMs: longestGap(acknowledgedAtMs(entries), { faultMs, untilMs }).lengthMs, acknowledged: verdict.checked, errors: ledger.errorsSince(faultMs).length };
+  return {
+    outageMs: longestGap(acknowledgedAtMs(entries), { faultMs, untilMs }).lengthMs,
+    acknowledged: verdict.checked,
+    errors: ledger.errorsSince(faultMs).length,
+  };
 }
 
 export async function query(uri: string, sql: string): Promise<readonly Record<string, unknown>[]> {
@@ -172,7 +197,9 @@ export async function query(uri: string, sql: string): Promise<readonly Record<s
   await client.connect();
   try {
     const result: unknown = await client.query(sql);
-    return (Array.isArray(result) ? (result.at(-1) as { rows: Record<string, unknown>[] }) : (result as { rows: Record<string, unknown>[] })).rows;
+    return (
+      Array.isArray(result) ? (result.at(-1) as { rows: Record<string, unknown>[] }) : (result as { rows: Record<string, unknown>[] })
+    ).rows;
   } finally {
     await client.end().catch(() => undefined);
   }
@@ -191,4 +218,3 @@ export async function until(claim: string, deadlineMs: number, holds: () => Prom
   }
   throw new Error(`not within ${String(deadlineMs)} ms: ${claim} ${last}`);
 }
-

@@ -57,7 +57,14 @@ describe('the leader’s agent said that its PostgreSQL is dead', () => {
     const made = decide(factsOf({ down, server: seen, promiseKept: epoch(5n), answers: [answer(N3, 400n)] }), EMPTY_MEMORY);
     const claim = claimIn(made.actions);
     expect(claim?.rule).toBe('T1');
-    expect(claim?.record).toMatchObject({ epoch: 5n, holder: N2, timeline: 2, floor: { timeline: 1, lsn: 500n }, set: memberSet([N3], 1), state: { kind: 'promoting' } });
+    expect(claim?.record).toMatchObject({
+      epoch: 5n,
+      holder: N2,
+      timeline: 2,
+      floor: { timeline: 1, lsn: 500n },
+      set: memberSet([N3], 1),
+      state: { kind: 'promoting' },
+    });
     expect(claim?.modRevision).toBe(50n);
   });
 
@@ -106,18 +113,40 @@ describe('the holder', () => {
   const serving = { server: { state: primary(500n), seenAtMs: NOW_MS - 5 }, following: null, resting: null };
 
   test('renews before anything else after an agent start (S4)', () => {
-    const made = decide(factsOf({ server: { state: { kind: 'stopped', systemId: '1', wasPrimary: true, cleanly: false, extent: null }, seenAtMs: NOW_MS } }, { renewedSinceStart: false, renewedAtMs: null }, N1), EMPTY_MEMORY);
+    const made = decide(
+      factsOf(
+        { server: { state: { kind: 'stopped', systemId: '1', wasPrimary: true, cleanly: false, extent: null }, seenAtMs: NOW_MS } },
+        { renewedSinceStart: false, renewedAtMs: null },
+        N1,
+      ),
+      EMPTY_MEMORY,
+    );
     expect(kinds(made.actions)).toEqual(['renew']);
   });
 
   test('tells every member the moment its PostgreSQL is gone, and does not renew while they may claim', () => {
     const crashed = {
-      guard: { guardPid: 1, deadline: null, postmaster: { kind: 'exited' as const, pid: 2, code: null, signal: 'SIGKILL', atMs: NOW_MS - 2, verifiedDead: false, why: 'crashed' as const } },
+      guard: {
+        guardPid: 1,
+        deadline: null,
+        postmaster: {
+          kind: 'exited' as const,
+          pid: 2,
+          code: null,
+          signal: 'SIGKILL',
+          atMs: NOW_MS - 2,
+          verifiedDead: false,
+          why: 'crashed' as const,
+        },
+      },
       server: { state: primary(500n), seenAtMs: NOW_MS - 90 },
     };
     const made = decide(factsOf(crashed, { renewedAtMs: NOW_MS - 4_000 }, N1), EMPTY_MEMORY);
     expect(kinds(made.actions)).toEqual(['say-down', 'job:kill']);
-    const later = decide(factsOf({ ...crashed, nowMs: NOW_MS + 400, downAcknowledged: [N2, N3] }, { renewedAtMs: NOW_MS - 4_000 }, N1), made.memory);
+    const later = decide(
+      factsOf({ ...crashed, nowMs: NOW_MS + 400, downAcknowledged: [N2, N3] }, { renewedAtMs: NOW_MS - 4_000 }, N1),
+      made.memory,
+    );
     expect(kinds(later.actions)).not.toContain('renew');
   });
 
@@ -129,7 +158,15 @@ describe('the holder', () => {
         [N3, { streamingSinceMs: null, lastStreamingAtMs: NOW_MS - 1_500, caughtUpSinceMs: null }],
       ]),
     };
-    const withoutN3 = { ...serving, server: { state: primary(500n, { walSenders: [{ applicationName: N2, pid: 1, state: 'streaming', flushLsn: lsn(500n), replayLsn: lsn(500n), syncPriority: 1 }] }), seenAtMs: NOW_MS - 5 } };
+    const withoutN3 = {
+      ...serving,
+      server: {
+        state: primary(500n, {
+          walSenders: [{ applicationName: N2, pid: 1, state: 'streaming', flushLsn: lsn(500n), replayLsn: lsn(500n), syncPriority: 1 }],
+        }),
+        seenAtMs: NOW_MS - 5,
+      },
+    };
     const made = decide(factsOf(withoutN3, {}, N1), away);
     expect(made.actions).toEqual([{ kind: 'job', job: { kind: 'put-in-force', set: memberSet([N2], 1), former: memberSet([N2, N3], 1) } }]);
   });
@@ -146,7 +183,16 @@ describe('the holder', () => {
 
   test('restarts in place only on the record’s timeline', () => {
     const stopped = (timeline: number): Partial<Parameters<typeof factsOf>[0]> => ({
-      server: { state: { kind: 'stopped', systemId: '1', wasPrimary: true, cleanly: false, extent: { history: rootHistory(timelineId(timeline)), lsn: lsn(500n) } }, seenAtMs: NOW_MS },
+      server: {
+        state: {
+          kind: 'stopped',
+          systemId: '1',
+          wasPrimary: true,
+          cleanly: false,
+          extent: { history: rootHistory(timelineId(timeline)), lsn: lsn(500n) },
+        },
+        seenAtMs: NOW_MS,
+      },
     });
     expect(kinds(decide(factsOf(stopped(1), {}, N1), EMPTY_MEMORY).actions)).toContain('job:start-primary');
     const wrong = decide(factsOf(stopped(3), {}, N1), EMPTY_MEMORY);
@@ -155,13 +201,23 @@ describe('the holder', () => {
   });
 
   test('kills a PostgreSQL that somebody promoted by hand to another timeline', () => {
-    const promoted = { ...serving, server: { state: primary(500n, { history: { timeline: timelineId(2), ancestors: [{ timeline: timelineId(1), end: lsn(450n) }] } }), seenAtMs: NOW_MS } };
+    const promoted = {
+      ...serving,
+      server: {
+        state: primary(500n, { history: { timeline: timelineId(2), ancestors: [{ timeline: timelineId(1), end: lsn(450n) }] } }),
+        seenAtMs: NOW_MS,
+      },
+    };
     expect(kinds(decide(factsOf(promoted, {}, N1), EMPTY_MEMORY).actions)).toEqual(['job:kill']);
   });
 
   test('serves only when the quorum has flushed the promotion record', () => {
     const record = recordOf({ state: { kind: 'promoting' }, set: memberSet([N3], 1), holder: N2 });
-    const behind = { ...serving, open: false, inForce: { kind: 'proven' as const, set: memberSet([N3], 1), waiting: true, provenAtLsn: lsn(600n) } };
+    const behind = {
+      ...serving,
+      open: false,
+      inForce: { kind: 'proven' as const, set: memberSet([N3], 1), waiting: true, provenAtLsn: lsn(600n) },
+    };
     expect(claimIn(decide(factsOf(behind, { view: presentOf(record) }), EMPTY_MEMORY).actions)).toBeUndefined();
     const caughtUp = { ...behind, server: { state: primary(600n), seenAtMs: NOW_MS } };
     expect(claimIn(decide(factsOf(caughtUp, { view: presentOf(record) }), EMPTY_MEMORY).actions)?.rule).toBe('T6');
@@ -169,11 +225,41 @@ describe('the holder', () => {
 });
 
 describe('a stopped node that sees a newer epoch', () => {
-  const newer = { view: presentOf(recordOf({ epoch: epoch(5n), holder: N3, timeline: timelineId(2) })), history: [historyOf(), historyOf({ epoch: epoch(5n), holder: N3, timeline: timelineId(2), floor: { timeline: timelineId(1), lsn: lsn(450n) } })] };
+  const newer = {
+    view: presentOf(recordOf({ epoch: epoch(5n), holder: N3, timeline: timelineId(2) })),
+    history: [
+      historyOf(),
+      historyOf({ epoch: epoch(5n), holder: N3, timeline: timelineId(2), floor: { timeline: timelineId(1), lsn: lsn(450n) } }),
+    ],
+  };
   const at = (end: bigint): Partial<Parameters<typeof factsOf>[0]> => ({
     following: null,
-    peers: new Map([['n3' as never, { name: 'n3' as never, member: N3, epoch: epoch(5n), promised: epoch(5n), hasHistory: true, priority: 50, extent: null, servingAsPrimary: true, heardAtMs: NOW_MS }]]),
-    server: { state: { kind: 'stopped', systemId: '1', wasPrimary: true, cleanly: false, extent: { history: rootHistory(timelineId(1)), lsn: lsn(end) } }, seenAtMs: NOW_MS },
+    peers: new Map([
+      [
+        'n3' as never,
+        {
+          name: 'n3' as never,
+          member: N3,
+          epoch: epoch(5n),
+          promised: epoch(5n),
+          hasHistory: true,
+          priority: 50,
+          extent: null,
+          servingAsPrimary: true,
+          heardAtMs: NOW_MS,
+        },
+      ],
+    ]),
+    server: {
+      state: {
+        kind: 'stopped',
+        systemId: '1',
+        wasPrimary: true,
+        cleanly: false,
+        extent: { history: rootHistory(timelineId(1)), lsn: lsn(end) },
+      },
+      seenAtMs: NOW_MS,
+    },
   });
 
   test('starts as a plain standby when its WAL ends before the fork', () => {
@@ -181,9 +267,18 @@ describe('a stopped node that sees a newer epoch', () => {
   });
 
   test('rewinds when its WAL goes beyond the fork', () => {
-    const inside = { ...newer, view: presentOf(recordOf({ epoch: epoch(5n), holder: N3, timeline: timelineId(2), set: memberSet([N1], 1) })) };
-    expect(kinds(decide(factsOf(at(451n), inside, N1), EMPTY_MEMORY).actions), 'not while it may still be asked for acknowledged WAL (I14)').toEqual([]);
-    const outside = { ...newer, view: presentOf(recordOf({ epoch: epoch(5n), holder: N3, timeline: timelineId(2), set: memberSet([N2], 1) })) };
+    const inside = {
+      ...newer,
+      view: presentOf(recordOf({ epoch: epoch(5n), holder: N3, timeline: timelineId(2), set: memberSet([N1], 1) })),
+    };
+    expect(
+      kinds(decide(factsOf(at(451n), inside, N1), EMPTY_MEMORY).actions),
+      'not while it may still be asked for acknowledged WAL (I14)',
+    ).toEqual([]);
+    const outside = {
+      ...newer,
+      view: presentOf(recordOf({ epoch: epoch(5n), holder: N3, timeline: timelineId(2), set: memberSet([N2], 1) })),
+    };
     expect(kinds(decide(factsOf(at(451n), outside, N1), EMPTY_MEMORY).actions)).toEqual(['job:rewind']);
   });
 

@@ -23,7 +23,10 @@ function allSets(count: number): readonly MemberSet[] {
 }
 
 /** Follows the generator to its end; returns how many steps it took. */
-function settle(start: { readonly record: MemberSet; readonly inForce: MemberSet | null }, target: MemberSet): { readonly steps: number; readonly passedNobody: boolean } {
+function settle(
+  start: { readonly record: MemberSet; readonly inForce: MemberSet | null },
+  target: MemberSet,
+): { readonly steps: number; readonly passedNobody: boolean } {
   let { record, inForce } = start;
   let caughtUp = false;
   let passedNobody = false;

@@ -1,7 +1,14 @@
 // Positions on different timelines are compared by ancestry, never by bytes.
 import { describe, expect, test } from 'vitest';
 import { formatLsn, lsn, parseLsn } from '../../../../shared/domain/lsn.ts';
-import { historyFileName, parseHistoryFile, rootHistory, STUB_HISTORY_LINE, timelineId, type TimelineHistory } from '../../../../shared/domain/timeline.ts';
+import {
+  historyFileName,
+  parseHistoryFile,
+  rootHistory,
+  STUB_HISTORY_LINE,
+  timelineId,
+  type TimelineHistory,
+} from '../../../../shared/domain/timeline.ts';
 import { compareExtents, contains, type WalExtent } from '../../../../shared/domain/wal-position.ts';
 
 const one = timelineId(1);
@@ -43,7 +50,13 @@ describe('text forms', () => {
   });
 
   test('a history file is parsed, a damaged one and a stub are not', () => {
-    expect(parseHistoryFile(timelineId(3), '1\t0/500\tno recovery target\n\n2\t0/900\tx\n')).toEqual({ timeline: 3, ancestors: [{ timeline: 1, end: 0x500n }, { timeline: 2, end: 0x900n }] });
+    expect(parseHistoryFile(timelineId(3), '1\t0/500\tno recovery target\n\n2\t0/900\tx\n')).toEqual({
+      timeline: 3,
+      ancestors: [
+        { timeline: 1, end: 0x500n },
+        { timeline: 2, end: 0x900n },
+      ],
+    });
     expect(parseHistoryFile(timelineId(3), '1\t0/50')).not.toBeNull();
     expect(parseHistoryFile(timelineId(3), '1\t0/')).toBeNull();
     expect(parseHistoryFile(timelineId(3), `${STUB_HISTORY_LINE}\n`)).toBeNull();
