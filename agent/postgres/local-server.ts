@@ -45,7 +45,13 @@ export class LocalServer {
 
   /** After a file has been written. Nothing to do while no server runs: it reads the file when it starts. */
   async reload(): Promise<void> {
-    if (this.postmasterPid() !== null) await this.ask({ kind: 'signal', signal: 'reload' });
+    if (this.postmasterPid() === null) return;
+    try {
+      await this.ask({ kind: 'signal', signal: 'reload' });
+    } catch (error) {
+      // It ended in this moment. The files are in place, and nobody is left who could read the former ones.
+      if (this.guard.status() === null || this.postmasterPid() !== null) throw error;
+    }
   }
 
   /** The kept session, opened when needed. Concurrent callers share the opening. */

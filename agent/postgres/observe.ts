@@ -5,6 +5,7 @@
 import { parseLsn, type Lsn } from '../../shared/domain/lsn.ts';
 import { timelineId, type TimelineHistory, type TimelineId } from '../../shared/domain/timeline.ts';
 import { appError } from '../../shared/errors.ts';
+import { monotonicMs } from '../../shared/runtime/clock.ts';
 import { walDirectory } from './context.ts';
 import type { ControlSession, Row } from './control-connection.ts';
 import { historyAt, readHistory } from './history-files.ts';
@@ -37,10 +38,10 @@ const FACTS_SQL = `
     (select status from receiver) as receiver_status,
     case when wal.in_recovery then coalesce(
       (select lpad(upper(to_hex(received_tli)), 8, '0') from receiver),
-      (select max(substr(name, 1, 8)) from pg_ls_waldir()
+      (select string_agg(substr(name, 1, 8), ' ' order by name desc) from pg_ls_waldir()
         where name ~ '^[0-9A-F]{24}$'
           and substr(name, 9) = (select lpad(upper(to_hex(div(segment, per_log)::bigint)), 8, '0') || lpad(upper(to_hex(mod(segment, per_log)::bigint)), 8, '0') from place))
-    ) end as standby_timeline,
+    ) end as standby_timelines,
     (select wait_event from pg_stat_activity where backend_type = 'startup') as startup_waits_for,
     (select coalesce(json_agg(json_build_object('name', application_name, 'pid', pid, 'state', state, 'flush', flush_lsn::text, 'replay', replay_lsn::text, 'priority', sync_priority)), '[]') from pg_stat_replication)::text as senders,
     (select coalesce(json_agg(slot_name), '[]') from pg_replication_slots where slot_type = 'physical')::text as slots
@@ -59,10 +60,11 @@ export class Observer {
   }
 
   async facts(deadlineMs: number): Promise<ServerFacts> {
+    const untilMs = monotonicMs() + deadlineMs;
     const session = await this.#server.session(deadlineMs);
-    const systemId = await this.#systemId(session, deadlineMs);
+    const systemId = await this.#systemId(session, untilMs - monotonicMs());
     const before = this.#receiverCount();
-    const [row] = await session.query(FACTS_SQL, deadlineMs);
+    const [row] = await session.query(FACTS_SQL, untilMs - monotonicMs());
     if (row === undefined) throw appError('PGB-1999', 'the question about the server had no answer');
     return this.#decode(row, systemId, before > 0 || this.#receiverCount() > 0);
   }
@@ -78,9 +80,8 @@ export class Observer {
     const replayed = position(row, 'replayed');
     const flushed = position(row, 'flushed');
     const startup = text(row, 'startup_waits_for');
-    const timeline = timelineOf(text(row, inRecovery ? 'standby_timeline' : 'primary_timeline'));
     const end = inRecovery ? latest(received, replayed) : flushed;
-    const history = await this.#history(timeline);
+    const history = await this.#newestHistory(text(row, inRecovery ? 'standby_timelines' : 'primary_timeline'));
     return {
       systemId,
       versionNum: Number(text(row, 'version_num')),
@@ -107,13 +108,18 @@ export class Observer {
     return systemId;
   }
 
-  async #history(timeline: TimelineId): Promise<TimelineHistory> {
-    const known = this.#histories.get(timeline);
-    if (known !== undefined) return known;
-    const history = await readHistory(walDirectory(this.#server.context.config.dataDir), timeline);
-    if (history === null) throw appError('PGB-1106', `the history of timeline ${String(timeline)} is missing or a stub`);
-    this.#histories.set(timeline, history);
-    return history;
+  /**
+   * Of the timelines that have a file for the place in question, the newest with a history. A promotion that was broken off leaves the first
+   * segment of its timeline behind, but records follow only after the history file is there.
+   */
+  async #newestHistory(timelines: string | null): Promise<TimelineHistory> {
+    for (const timeline of (timelines ?? '').split(' ').map(timelineOf)) {
+      const history = this.#histories.get(timeline) ?? (await readHistory(walDirectory(this.#server.context.config.dataDir), timeline));
+      if (history === null) continue;
+      this.#histories.set(timeline, history);
+      return history;
+    }
+    throw appError('PGB-1106', `no history file for any of the timelines ${timelines ?? '(none)'}`);
   }
 
   // Without a guard nothing is known of the children, and an unknown receiver counts as one.
@@ -140,9 +146,9 @@ function slotsOf(json: string): readonly string[] {
   return JSON.parse(json) as readonly string[];
 }
 
-function timelineOf(hex: string | null): TimelineId {
-  const id = hex === null ? Number.NaN : Number.parseInt(hex, 16);
-  if (!Number.isSafeInteger(id) || id < 1) throw appError('PGB-1999', `the server names no timeline (${String(hex)})`);
+function timelineOf(hex: string): TimelineId {
+  const id = Number.parseInt(hex, 16);
+  if (!Number.isSafeInteger(id) || id < 1) throw appError('PGB-1999', `the server names no timeline (${hex})`);
   return timelineId(id);
 }
 

@@ -7,6 +7,7 @@ import { parseLsn } from '../../shared/domain/lsn.ts';
 import type { Epoch } from '../../shared/domain/epoch.ts';
 import type { TimelineId } from '../../shared/domain/timeline.ts';
 import { monotonicMs } from '../../shared/runtime/clock.ts';
+import { send } from '../guard/process-tree.ts';
 import { walDirectory } from './context.ts';
 import type { ControlSession } from './control-connection.ts';
 import { writeStubs } from './history-files.ts';
@@ -28,21 +29,16 @@ const REPLAY_SQL = `
     (select wait_event from pg_stat_activity where backend_type = 'startup') as waits_for,
     (select wait_event_type from pg_stat_activity where backend_type = 'startup') as wait_type`;
 
-const TERMINATE_CLIENTS_SQL = `
-  select pg_terminate_backend(pid) from pg_stat_activity
-  where backend_type = 'client backend' and usename not in ('${MONITOR_ROLE}', '${REPLICATION_ROLE}', '${REWIND_ROLE}')
-    and not (select rolsuper from pg_roles where pg_roles.oid = usesysid)`;
+const CLIENTS_SQL = `
+  select pid::text as pid from pg_stat_activity
+  where backend_type = 'client backend' and usename not in ('${MONITOR_ROLE}', '${REPLICATION_ROLE}', '${REWIND_ROLE}')`;
 
 export type PromoteOptions = { readonly epoch: Epoch; readonly timeline: TimelineId; readonly noProgressMs: number };
 
 export async function promote(server: LocalServer, observer: Observer, options: PromoteOptions, signal: AbortSignal): Promise<Outcome> {
   await server.config.load();
-  if (server.config.rendered.open) {
-    await server.config.update((rendered) => ({ ...rendered, open: false }));
-    await server.reload();
-  }
   const session = await server.session();
-  const replay = await replayToBoundary(server, session, options.noProgressMs, signal);
+  const [replay] = await Promise.all([replayToBoundary(server, session, options.noProgressMs, signal), closeToClients(server)]);
   if (replay.kind === 'failed') return replay;
   const facts = await observer.facts(QUERY_DEADLINE_MS);
   if (!facts.inRecovery) return failed('PGB-1314', 'the server is a primary already');
@@ -56,6 +52,12 @@ export async function promote(server: LocalServer, observer: Observer, options: 
   });
   if (promoted !== true) return failed('PGB-1314', `still in recovery ${String(options.noProgressMs)} ms after the promotion was triggered`);
   return checkPromoted(server, options.timeline);
+}
+
+async function closeToClients(server: LocalServer): Promise<void> {
+  if (!server.config.rendered.open) return;
+  await server.config.update((rendered) => ({ ...rendered, open: false }));
+  await server.reload();
 }
 
 /** A new session sees a primary that writes the reserved timeline. */
@@ -97,7 +99,8 @@ async function replayToBoundary(server: LocalServer, session: ControlSession, no
     if (stillMs > noProgressMs) return failed('PGB-1314', `replay has not moved for ${String(noProgressMs)} ms, it waits for ${text(row, 'waits_for') ?? 'nothing it names'}`);
     // A reader that conflicts with replay holds the promotion up for as long as its query takes.
     if (stillMs > CONFLICT_PATIENCE_MS && monotonicMs() - clearedAtMs > CONFLICT_PATIENCE_MS && waitsForReader(text(row, 'waits_for'), text(row, 'wait_type'))) {
-      await session.query(TERMINATE_CLIENTS_SQL, QUERY_DEADLINE_MS);
+      // By signal, because the monitoring role may not end the sessions of a superuser.
+      for (const client of await session.query(CLIENTS_SQL, QUERY_DEADLINE_MS)) send(Number(text(client, 'pid')), 'SIGTERM');
       clearedAtMs = monotonicMs();
     }
     await new Promise((resolve) => {

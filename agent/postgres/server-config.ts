@@ -22,6 +22,8 @@ export class ServerConfig {
   #rendered: Rendered = INITIAL;
   #applicationName: MemberId | null = null;
   #loaded: Promise<void> | null = null;
+  /** What the file says that this process has written; null before that. */
+  #hbaOpen: boolean | null = null;
   #tail: Promise<unknown> = Promise.resolve();
 
   constructor(context: LocalContext) {
@@ -46,9 +48,9 @@ export class ServerConfig {
       const settings = renderSettings(next, { ...this.#context, applicationName: this.#applicationName, passfile: (follow) => epochPassfile(this.#context.runDir, follow) });
       const owner = this.#context.osUser;
       // Open last, close first: between the two writes the stricter of both must hold.
-      if (!next.open) await writeDurably(hbaFilePath(this.#context.stateDir), renderHba(false, this.#context.config.hba), owner);
+      if (!next.open) await this.#writeHba(false);
       await writeDurably(configFilePath(this.#context.stateDir), settings, owner);
-      if (next.open) await writeDurably(hbaFilePath(this.#context.stateDir), renderHba(true, this.#context.config.hba), owner);
+      if (next.open) await this.#writeHba(true);
       this.#rendered = next;
     });
   }
@@ -91,6 +93,12 @@ export class ServerConfig {
     const text = await readIfThere(configFilePath(this.#context.stateDir));
     this.#rendered = (text === null ? null : parseRendered(text)) ?? INITIAL;
     this.#applicationName = await readMarker(this.#context.config.dataDir);
+  }
+
+  async #writeHba(open: boolean): Promise<void> {
+    if (this.#hbaOpen === open) return;
+    await writeDurably(hbaFilePath(this.#context.stateDir), renderHba(open, this.#context.config.hba), this.#context.osUser);
+    this.#hbaOpen = open;
   }
 
   async #inTurn(work: () => Promise<void>): Promise<void> {

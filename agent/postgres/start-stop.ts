@@ -35,8 +35,9 @@ export async function start(server: LocalServer, as: StartAs, extent: WalExtent 
   await removeSocketLock(server);
   const purpose: GuardPurpose = as.kind === 'standby' ? { kind: 'standby' } : { kind: 'primary', epoch: as.epoch.toString() };
   if (signal.aborted) return failed('PGB-1313', 'given up by the caller');
+  const logSize = await logBytes(server);
   await server.ask({ kind: 'start', purpose, argv: postmasterArguments(server) });
-  return untilReady(server, signal);
+  return untilReady(server, logSize, signal);
 }
 
 /** SIGINT; resolves when the server is verified dead. `finalPosition` looks at the directory afterwards. */
@@ -102,9 +103,8 @@ function postmasterArguments(server: LocalServer): readonly string[] {
 }
 
 /** Line 8 of postmaster.pid says `ready` the moment connections are accepted; asking by connecting would be later and fill the log. */
-async function untilReady(server: LocalServer, signal: AbortSignal): Promise<Outcome> {
+async function untilReady(server: LocalServer, logSize: number, signal: AbortSignal): Promise<Outcome> {
   const startedPid = server.postmasterPid();
-  const logSize = await logBytes(server);
   const ready = await poll({ everyMs: READY_POLL_MS, deadlineMs: READY_DEADLINE_MS, signal }, async () => {
     const pid = server.postmasterPid();
     if (pid === null || (startedPid !== null && pid !== startedPid)) return 'ended';

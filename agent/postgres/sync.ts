@@ -41,13 +41,15 @@ export async function proveSync(server: LocalServer, setting: SyncSetting, forme
   const untilMs = monotonicMs() + deadlineMs;
   const shown = await showsOnFreshSession(server, setting, deadlineMs, signal);
   if (!shown) return failed('PGB-1313', `a fresh connection does not show ${renderSync(setting)}${await configurationErrors(server)}`);
+  const standby = await isStandby(server);
   if (server.config.rendered.leavingEmpty && makesCommitsWait(setting)) {
+    if (standby) return failed('PGB-1313', 'a standby that ran with the empty list must be restarted');
     const seen = await seenWaiting(server, untilMs - monotonicMs(), signal);
     if (!seen) return failed('PGB-1313', 'a commit was not seen waiting: the empty list may still be in force');
     await server.config.update((rendered) => ({ ...rendered, leavingEmpty: false }));
   }
+  if (standby) return DONE;
   const session = await server.session();
-  if (await isStandby(server)) return DONE;
   const members = [...new Set([...former, ...membersOf(setting)])];
   const proven = await poll({ everyMs: POLL_MS, deadlineMs: (untilMs - monotonicMs()) / 2, signal }, async () => ((await stale(session, setting, members)).length === 0 ? true : null));
   if (proven === true) return DONE;
@@ -70,8 +72,9 @@ async function put(server: LocalServer, setting: SyncSetting): Promise<void> {
 async function throughPlaceholder(server: LocalServer, signal: AbortSignal): Promise<Outcome> {
   await put(server, PLACEHOLDER);
   if (!(await showsOnFreshSession(server, PLACEHOLDER, STEP_DEADLINE_MS, signal))) return failed('PGB-1313', 'the placeholder is not in force');
-  // A standby commits nothing, so nothing can be lost; its checkpointer learns with the next start or reload.
-  if (!(await isStandby(server)) && !(await seenWaiting(server, STEP_DEADLINE_MS, signal))) return failed('PGB-1313', 'no commit was seen waiting under the placeholder');
+  // A standby cannot commit anything that would be seen waiting. It is started with a list, never with the empty one, so this is none of ours.
+  if (await isStandby(server)) return failed('PGB-1313', 'a standby that ran with the empty list must be restarted');
+  if (!(await seenWaiting(server, STEP_DEADLINE_MS, signal))) return failed('PGB-1313', 'no commit was seen waiting under the placeholder');
   await server.config.update((rendered) => ({ ...rendered, leavingEmpty: false }));
   return DONE;
 }
