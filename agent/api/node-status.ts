@@ -5,11 +5,13 @@ import { bytesBetween, formatLsn, lsn } from '../../shared/domain/lsn.ts';
 import { nameOf } from '../../shared/domain/node-id.ts';
 import type { NodeConfig } from '../../shared/config/node-config.ts';
 import type { Facts, PeerStatus } from '../core/facts.ts';
+import { authorityOf } from '../core/authority.ts';
 import { ownExtent } from '../core/extent.ts';
+import { holderSilentMs } from '../core/suspicion.ts';
 import type { Decision } from '../core/decision.ts';
 import type { FailoverClock } from '../loop/failover-clock.ts';
 
-export function peerStatusOf(facts: Facts): Omit<PeerStatus, 'heardAtMs'> {
+export function peerStatusOf(facts: Facts): Omit<PeerStatus, 'heardAtMs' | 'askedAtMs'> {
   const { self, file, store } = facts;
   return {
     name: self.name,
@@ -20,14 +22,16 @@ export function peerStatusOf(facts: Facts): Omit<PeerStatus, 'heardAtMs'> {
     priority: self.priority,
     extent: ownExtent(facts.server.state),
     servingAsPrimary: leads(facts) && facts.open,
+    holderSilentMs: store.view.kind === 'present' ? holderSilentMs(facts, store.view.record) : null,
   };
 }
 
-/** Holds a serving record whose lease has not run out by this node's own clock. */
+/** Holds a serving record, with authority by this node's own clock. */
 function leads(facts: Facts): boolean {
-  const { view, renewedAtMs } = facts.store;
-  if (view.kind !== 'present' || view.record.holder !== facts.self.member || view.record.state.kind !== 'serving') return false;
-  return renewedAtMs !== null && facts.nowMs < renewedAtMs + view.record.ttlMs - facts.self.policy.marginMs;
+  const { view } = facts.store;
+  if (view.kind !== 'present' || view.record.state.kind !== 'serving') return false;
+  const authority = authorityOf(facts, view.record);
+  return authority !== null && facts.nowMs < authority.untilMs;
 }
 
 export function nodeStatusOf(parts: {

@@ -60,4 +60,4 @@ export type Action =
   | { readonly kind: 'operation'; readonly record: OperationRecord };
 
 /** Why a take-over is being attempted (PROTOCOL P10). It says only *when* to ask, never replaces the fence. */
-export type Trigger = 'down' | 'released' | 'handing-over' | 'ttl' | 'operator';
+export type Trigger = 'down' | 'released' | 'handing-over' | 'suspicion' | 'ttl' | 'operator';

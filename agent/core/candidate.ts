@@ -14,6 +14,7 @@ import { ownBoundary, ownExtent } from './extent.ts';
 import type { Facts, PromiseAnswer } from './facts.ts';
 import type { Candidacy, Memory } from './memory.ts';
 import { requiredPosition } from './required.ts';
+import { isHeardServing, isSuspected } from './suspicion.ts';
 
 /** How long each place in the ranking waits for the better ones before it goes itself (PROTOCOL P5.5). */
 const RANK_WAIT_MS = 75;
@@ -26,14 +27,15 @@ export function triggerOf(facts: Facts, present: Present): Trigger | null {
   if (down !== null && down.epoch === record.epoch && down.holder === record.holder && record.mode === 'quorum') return 'down';
   if (takeover !== null && takeover.epoch === record.epoch) return 'operator';
   if (store.lastReadAtMs === null || nowMs - store.lastReadAtMs > record.ttlMs / 4) return null;
-  return ttlTrigger(facts, present);
+  return isSuspected(facts, record, present.firstSeenAtMs) ? 'suspicion' : ttlTrigger(facts, present);
 }
 
 /** The record has gone unrenewed for ttl, seen by an unbroken row of successful reads: silence of etcd is not silence of the leader. */
 function ttlTrigger(facts: Facts, { record, firstSeenAtMs }: Present): Trigger | null {
   const patienceMs = record.mode === 'async' ? record.ttlMs * (1 + facts.self.policy.clockDrift) : record.ttlMs;
   const since = facts.store.unbrokenSinceMs;
-  if (since === null) return null;
+  // A leader that is cut off from etcd alone keeps its authority by confirmations; whoever hears it leaves it in peace.
+  if (since === null || (record.mode === 'quorum' && isHeardServing(facts, record))) return null;
   return facts.nowMs - Math.max(since, firstSeenAtMs) >= patienceMs ? 'ttl' : null;
 }
 

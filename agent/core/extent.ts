@@ -18,6 +18,8 @@ export function ownExtent(state: ServerState): WalExtent | null {
       const received = facts.receivedLsn ?? facts.replayedLsn;
       const replayed = facts.replayedLsn;
       if (received === null) return null;
+      // Replay ahead of what the receiver knows means that local WAL is still being replayed: any position now would be too small.
+      if (facts.replayedLsn !== null && facts.replayedLsn > received && !facts.replayIdle) return null;
       return { history: facts.history, lsn: replayed !== null && replayed > received ? replayed : received };
     }
     case 'stopped':

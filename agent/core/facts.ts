@@ -65,7 +65,23 @@ export type PeerStatus = {
   /** End of its WAL; null when it cannot say. */
   readonly extent: WalExtent | null;
   readonly servingAsPrimary: boolean;
+  /** For how long it has missed every sign of life of the holder of `epoch`; null: it has not, or may not judge. */
+  readonly holderSilentMs: number | null;
+  /** Monotonic: before the question was sent. */
+  readonly askedAtMs: number;
   readonly heardAtMs: number;
+};
+
+/** What this node knows of the holder's life. All monotonic, null: never. */
+export type HolderSigns = {
+  readonly member: MemberId | null;
+  /** Its agent answered. */
+  readonly heardAtMs: number | null;
+  /** WAL arrived from it. */
+  readonly walMovedAtMs: number | null;
+  /** Its PostgreSQL answered, or failed to answer, a question of ours. */
+  readonly probeAnsweredAtMs: number | null;
+  readonly probeFailedAtMs: number | null;
 };
 
 /** An answer to a promise request (PROTOCOL P4.2). */
@@ -95,6 +111,11 @@ export type Facts = {
   readonly server: ServerFactsSeen;
   readonly guard: GuardStatus | null;
   readonly peers: ReadonlyMap<NodeName, PeerStatus>;
+  readonly holder: HolderSigns;
+  /** Since when this process has been awake without a gap. */
+  readonly awakeSinceMs: number;
+  /** Members that confirmed to have promised nothing above an epoch, and when they were asked. */
+  readonly confirmations: ReadonlyMap<MemberId, { readonly epoch: Epoch; readonly askedAtMs: number }>;
   readonly answers: readonly PromiseAnswer[];
   /** The holder's agent said that its PostgreSQL is dead. */
   readonly down: { readonly epoch: Epoch; readonly holder: MemberId; readonly heardAtMs: number } | null;

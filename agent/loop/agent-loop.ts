@@ -4,7 +4,7 @@
  * cannot hold up a renewal.
  */
 import type { LeaderRecord } from '../../shared/domain/leader-record.ts';
-import { nameOf, type MemberId } from '../../shared/domain/node-id.ts';
+import type { MemberId } from '../../shared/domain/node-id.ts';
 import { InvariantError } from '../../shared/assert.ts';
 import { toAppError } from '../../shared/errors.ts';
 import { monotonicMs } from '../../shared/runtime/clock.ts';
@@ -17,6 +17,7 @@ import type { PromiseAnswer } from '../core/facts.ts';
 import { EMPTY_MEMORY, type Memory } from '../core/memory.ts';
 import { whyNotPromise, type PromiseQuestion } from '../core/promise.ts';
 import type { Outcome } from '../postgres/port.ts';
+import { Heartbeats } from './heartbeats.ts';
 import { addressOf, failed, type JobContext } from './job-context.ts';
 import { runJob } from './jobs.ts';
 import { feedGuard, leaseUntilMs } from './lease.ts';
@@ -39,11 +40,15 @@ export class AgentLoop {
   #looking: Promise<void> | null = null;
   #lastEpoch: bigint | null = null;
   readonly #asking = new Set<MemberId>();
+  readonly #heartbeats: Heartbeats;
 
   constructor(parts: Omit<JobContext, 'look'>, signal: AbortSignal, crash: (error: unknown) => void) {
     this.#context = { ...parts, look: async () => this.look() };
     this.#signal = signal;
     this.#crash = crash;
+    this.#heartbeats = new Heartbeats(this.#context, signal, () => {
+      this.wake();
+    });
     parts.postgres.onGuardChange(() => {
       const { postmaster } = parts.postgres.guard() ?? { postmaster: { kind: 'none' as const } };
       if (postmaster.kind === 'exited') void this.look();
@@ -70,7 +75,7 @@ export class AgentLoop {
   }
 
   async run(): Promise<void> {
-    await Promise.all([this.#lookForever(), this.#tickForever(), this.#hearForever()]);
+    await Promise.all([this.#lookForever(), this.#tickForever(), this.#heartbeats.run()]);
     this.#jobAbort?.abort();
     await this.#jobDone;
   }
@@ -241,7 +246,7 @@ export class AgentLoop {
   async #askPromises(action: Extract<Action, { kind: 'ask-promises' }>): Promise<void> {
     const { store, situation, log } = this.#context;
     // Where silence is the evidence, a peer only believes a requester that has just read the store (P4.1).
-    if (action.trigger === 'ttl') await store.readNow();
+    if (action.trigger === 'ttl' || action.trigger === 'suspicion') await store.readNow();
     const { lastReadAtMs } = store.facts();
     const request = {
       ballot: action.ballot,
@@ -300,6 +305,7 @@ export class AgentLoop {
     const seenAtMs = monotonicMs();
     const state = await postgres.observe(1_000);
     situation.server = { state, seenAtMs };
+    this.#heartbeats.noteReceived(state.kind === 'running' ? state.facts.receivedLsn : null);
     this.wake();
   }
 
@@ -326,26 +332,6 @@ export class AgentLoop {
     while (!this.#signal.aborted) {
       this.wake();
       await sleep(this.#decision.state === 'candidate' ? 10 : 50, this.#signal);
-    }
-  }
-
-  /** Heartbeats: every agent asks every other how it is. A silent one holds up nobody else's. */
-  async #hearForever(): Promise<void> {
-    const { store, peers, situation, policy } = this.#context;
-    const asking = new Set<string>();
-    while (!this.#signal.aborted) {
-      const own = nameOf(situation.member());
-      for (const node of store.facts().nodes.values()) {
-        const name = nameOf(node.member);
-        if (name === own || asking.has(name)) continue;
-        asking.add(name);
-        void peers.status(node.agentUrl, policy.suspectMs / 2, this.#signal).then((status) => {
-          asking.delete(name);
-          if (status !== null) situation.peers.set(status.name, status);
-          this.wake();
-        });
-      }
-      await sleep(policy.heartbeatMs, this.#signal);
     }
   }
 }

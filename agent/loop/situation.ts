@@ -8,7 +8,7 @@ import { memberId, type MemberId, type NodeName } from '../../shared/domain/node
 import type { WalPosition } from '../../shared/domain/wal-position.ts';
 import { monotonicMs } from '../../shared/runtime/clock.ts';
 import type { JobKind } from '../core/actions.ts';
-import type { Facts, InForce, PeerStatus, PromiseAnswer, Self } from '../core/facts.ts';
+import type { Facts, HolderSigns, InForce, PeerStatus, PromiseAnswer, Self } from '../core/facts.ts';
 import type { Postgres, ServerState } from '../postgres/port.ts';
 import type { StoreTracker } from '../store/store-tracker.ts';
 import type { NodeFileKeeper } from './node-file-keeper.ts';
@@ -30,6 +30,9 @@ export class Situation {
   resting: MemberSet | null = null;
   handover: { operationId: string; final: WalPosition; drained: boolean } | null = null;
   promiseKept: Epoch | null = null;
+  holder: HolderSigns = { member: null, heardAtMs: null, walMovedAtMs: null, probeAnsweredAtMs: null, probeFailedAtMs: null };
+  awakeSinceMs = monotonicMs();
+  readonly confirmations = new Map<MemberId, { readonly epoch: Epoch; readonly askedAtMs: number }>();
   readonly peers = new Map<NodeName, PeerStatus>();
   #answers: PromiseAnswer[] = [];
   readonly #failures = new Map<JobKind, { atMs: number; count: number; why: string }>();
@@ -97,6 +100,9 @@ export class Situation {
       server: { state: this.server.state, seenAtMs: this.server.seenAtMs },
       guard: this.#postgres.guard(),
       peers: new Map([...this.peers].filter(([, peer]) => nowMs - peer.heardAtMs < PEER_STALE_MS)),
+      holder: this.holder,
+      awakeSinceMs: this.awakeSinceMs,
+      confirmations: this.confirmations,
       answers: this.#answers,
       down: this.down !== null && recent({ atMs: this.down.heardAtMs }) ? this.down : null,
       takeover: this.takeover !== null && recent({ atMs: this.takeover.askedAtMs }) ? this.takeover : null,

@@ -42,7 +42,7 @@ export const promiseSchema = z.object({
   recordEpoch: epochText,
   /** How long ago the requester completed a linearizable read. */
   readAgeMs: z.number().min(0).nullable(),
-  trigger: z.enum(['down', 'released', 'handing-over', 'ttl', 'operator']),
+  trigger: z.enum(['down', 'released', 'handing-over', 'suspicion', 'ttl', 'operator']),
 });
 export type PromiseRequest = z.output<typeof promiseSchema>;
 
@@ -68,6 +68,7 @@ export const statusSchema = z.object({
   priority: z.number(),
   extent: extent.nullable(),
   servingAsPrimary: z.boolean(),
+  holderSilentMs: z.number().min(0).nullable(),
 });
 
 function extentToWire(value: WalExtent): z.input<typeof extent> {
@@ -92,7 +93,7 @@ export function answerToWire(answer: PromiseAnswer): z.input<typeof answerSchema
   };
 }
 
-export function statusToWire(status: Omit<PeerStatus, 'heardAtMs'>): z.input<typeof statusSchema> {
+export function statusToWire(status: Omit<PeerStatus, 'heardAtMs' | 'askedAtMs'>): z.input<typeof statusSchema> {
   return {
     name: status.name,
     member: status.member,
@@ -102,5 +103,6 @@ export function statusToWire(status: Omit<PeerStatus, 'heardAtMs'>): z.input<typ
     priority: status.priority,
     extent: status.extent === null ? null : extentToWire(status.extent),
     servingAsPrimary: status.servingAsPrimary,
+    holderSilentMs: status.holderSilentMs,
   };
 }

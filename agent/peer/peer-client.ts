@@ -25,9 +25,10 @@ export class PeerClient {
 
   /** `fresh`: the peer looks at its server again before it answers. */
   async status(agentUrl: string, timeoutMs: number, signal: AbortSignal, fresh = false): Promise<PeerStatus | null> {
+    const askedAtMs = monotonicMs();
     const reply = await this.#post(`${agentUrl}/peer/status`, { fresh }, timeoutMs, signal);
     const parsed = statusSchema.safeParse(reply.kind === 'ok' ? reply.body : null);
-    return parsed.success ? { ...parsed.data, heardAtMs: monotonicMs() } : null;
+    return parsed.success ? { ...parsed.data, askedAtMs, heardAtMs: monotonicMs() } : null;
   }
 
   async down(agentUrl: string, epoch: Epoch, holder: MemberId, timeoutMs: number, signal: AbortSignal): Promise<boolean> {

@@ -14,7 +14,8 @@ import type { GuardStatus } from '../guard/protocol.ts';
 import { follow, revoke } from './attach.ts';
 import { adopt, initialize, type Made } from './bootstrap.ts';
 import { clone, type CloneOptions } from './clone.ts';
-import { classifyFailure } from './control-connection.ts';
+import { classifyFailure, ControlSession } from './control-connection.ts';
+import { REPLICATION_ROLE } from './hba.ts';
 import { findBinDir, readMajorVersion, type LocalContext } from './context.ts';
 import { discardDirectory } from './data-directory.ts';
 import { asOutcome, DONE, failed, LocalServer, poll } from './local-server.ts';
@@ -145,6 +146,22 @@ class LocalPostgres implements Postgres {
       return state?.kind === 'stopped' ? state.extent : null;
     }
     return poll({ everyMs: POSITION_POLL_MS, deadlineMs: POSITION_DEADLINE_MS, signal }, () => this.#runningPosition());
+  }
+
+  async probe({ host, port }: { readonly host: string; readonly port: number }, deadlineMs: number): Promise<boolean> {
+    try {
+      const { replicationPassword } = this.#server.context.secrets;
+      const session = await ControlSession.open({ host, port, user: REPLICATION_ROLE, password: replicationPassword, database: 'postgres', applicationName: 'pgbaton-probe', replication: true }, deadlineMs);
+      try {
+        await session.query('IDENTIFY_SYSTEM', deadlineMs);
+        return true;
+      } finally {
+        session.destroy();
+      }
+    } catch (error) {
+      // A refusal in words comes from a living server; anything else is silence.
+      return error instanceof Error && 'severity' in error;
+    }
   }
 
   writeSync(setting: SyncSetting, signal: AbortSignal): Promise<Outcome> {

@@ -104,6 +104,9 @@ export interface Postgres {
   /** The position after a revoke (P4.5), or of a stopped server. */
   position(signal: AbortSignal): Promise<WalExtent | null>;
 
+  /** Does that PostgreSQL answer a question over the replication protocol? A sign of life (P10), asked past its agent. */
+  probe(target: { readonly host: string; readonly port: number }, deadlineMs: number): Promise<boolean>;
+
   /** Writes and reloads the setting; resolves when the file is in place and the reload sent. Proof is `proveSync`. */
   writeSync(setting: SyncSetting, signal: AbortSignal): Promise<Outcome>;
   /** P7.6: a fresh connection shows the value, and every walsender named in `former` or `setting` shows the priority `setting` gives it. */

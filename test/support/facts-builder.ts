@@ -1,5 +1,5 @@
 // Builds facts for decision tests: a healthy three-node cluster in quorum mode, from which each test changes what it is about.
-import type { Facts, PromiseAnswer, StoreFacts } from '../../agent/core/facts.ts';
+import type { Facts, PeerStatus, PromiseAnswer, StoreFacts } from '../../agent/core/facts.ts';
 import type { ServerFacts, ServerState, WalSender } from '../../agent/postgres/port.ts';
 import { epoch } from '../../shared/domain/epoch.ts';
 import type { HistoryEntry, LeaderRecord, NodeRecord } from '../../shared/domain/leader-record.ts';
@@ -148,6 +148,9 @@ export function factsOf(change: Partial<Facts> = {}, store: Partial<StoreFacts> 
     server: { state: standby(500n, { receiver: 'streaming' }), seenAtMs: NOW_MS - 5 },
     guard: null,
     peers: new Map(),
+    holder: { member: N1, heardAtMs: NOW_MS - 50, walMovedAtMs: null, probeAnsweredAtMs: null, probeFailedAtMs: null },
+    awakeSinceMs: NOW_MS - 60_000,
+    confirmations: new Map(),
     answers: [],
     down: null,
     takeover: null,
@@ -162,4 +165,25 @@ export function factsOf(change: Partial<Facts> = {}, store: Partial<StoreFacts> 
     promiseKept: null,
     ...change,
   };
+}
+
+export function peerOf(id: MemberId, change: Partial<PeerStatus> = {}): PeerStatus {
+  return {
+    name: nameOf(id),
+    member: id,
+    epoch: epoch(4n),
+    promised: epoch(4n),
+    hasHistory: true,
+    priority: 50,
+    extent: null,
+    servingAsPrimary: false,
+    holderSilentMs: null,
+    askedAtMs: NOW_MS - 30,
+    heardAtMs: NOW_MS - 29,
+    ...change,
+  };
+}
+
+export function peersOf(...peers: readonly PeerStatus[]): ReadonlyMap<PeerStatus['name'], PeerStatus> {
+  return new Map(peers.map((peer) => [peer.name, peer]));
 }

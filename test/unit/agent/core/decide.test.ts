@@ -7,7 +7,7 @@ import { epoch } from '../../../../shared/domain/epoch.ts';
 import { lsn } from '../../../../shared/domain/lsn.ts';
 import { memberSet, NOBODY } from '../../../../shared/domain/member-set.ts';
 import { rootHistory, timelineId } from '../../../../shared/domain/timeline.ts';
-import { answer, factsOf, historyOf, N1, N2, N3, NOW_MS, presentOf, primary, recordOf, standby } from '../../../support/facts-builder.ts';
+import { answer, factsOf, historyOf, N1, N2, N3, NOW_MS, peerOf, peersOf, presentOf, primary, recordOf, standby } from '../../../support/facts-builder.ts';
 
 /** The slots were looked after a moment ago. */
 const EMPTY_MEMORY: Memory = { ...FORGETFUL, slotsKeptAtMs: NOW_MS };
@@ -234,22 +234,7 @@ describe('a stopped node that sees a newer epoch', () => {
   };
   const at = (end: bigint): Partial<Parameters<typeof factsOf>[0]> => ({
     following: null,
-    peers: new Map([
-      [
-        'n3' as never,
-        {
-          name: 'n3' as never,
-          member: N3,
-          epoch: epoch(5n),
-          promised: epoch(5n),
-          hasHistory: true,
-          priority: 50,
-          extent: null,
-          servingAsPrimary: true,
-          heardAtMs: NOW_MS,
-        },
-      ],
-    ]),
+    peers: peersOf(peerOf(N3, { epoch: epoch(5n), promised: epoch(5n), servingAsPrimary: true })),
     server: {
       state: {
         kind: 'stopped',

@@ -1,0 +1,51 @@
+/**
+ * Is the holder dead? (PROTOCOL P5.1, P10.) A node that hears neither the holder's agent nor any sign of life of its PostgreSQL has a voice;
+ * deposing before the lease ends takes max(n − k + 1, 2) of them, so that one standby with a bad link never starts a failover. Silence is counted
+ * in this node's own waking time: a thawed node does not count its sleep. A wrong suspicion is safe in quorum mode; it costs a pause.
+ */
+import type { LeaderRecord } from '../../shared/domain/leader-record.ts';
+import { readQuorumSize } from '../../shared/domain/member-set.ts';
+import { nameOf } from '../../shared/domain/node-id.ts';
+import type { Facts } from './facts.ts';
+
+/** Who has not heard the holder for longer than this cannot tell a death from never having met. */
+const ACQUAINTED_MS = 10_000;
+
+/** For how long the holder has been silent to this node; null: it is not, or this node may not judge. */
+export function holderSilentMs(facts: Facts, record: LeaderRecord): number | null {
+  const { holder, nowMs, awakeSinceMs, file, self } = facts;
+  if (record.holder === self.member || file.dir !== 'ok' || holder.member !== record.holder || holder.heardAtMs === null) return null;
+  const signs = [holder.heardAtMs, holder.walMovedAtMs ?? 0, holder.probeAnsweredAtMs ?? 0];
+  const lastSignMs = Math.max(...signs);
+  if (nowMs - holder.heardAtMs > ACQUAINTED_MS + self.policy.suspectMs) return null;
+  // The holder's PostgreSQL must have been asked, and not have answered, since its last sign of life.
+  if (holder.probeFailedAtMs === null || holder.probeFailedAtMs < lastSignMs) return null;
+  return nowMs - Math.max(lastSignMs, awakeSinceMs);
+}
+
+export function isVoice(facts: Facts, record: LeaderRecord): boolean {
+  const silentMs = holderSilentMs(facts, record);
+  return silentMs !== null && silentMs >= facts.self.policy.suspectMs;
+}
+
+/** Enough voices agree that the holder is gone. */
+export function isSuspected(facts: Facts, record: LeaderRecord, firstSeenAtMs: number): boolean {
+  if (record.mode !== 'quorum' || !isVoice(facts, record)) return false;
+  const quorum = readQuorumSize(record.set);
+  if (quorum === 'holder-only') return false;
+  const others = [...facts.peers.values()].filter((peer) => peer.member !== record.holder && peer.epoch === record.epoch);
+  const agreeing = others.filter((peer) => peer.holderSilentMs !== null && peer.holderSilentMs + (facts.nowMs - peer.askedAtMs) >= facts.self.policy.suspectMs);
+  const needed = Math.max(quorum, 2);
+  if (1 + agreeing.length >= needed) return true;
+  // Nobody else is there to have a voice. Then the record itself must have gone quiet too, seen by reading it.
+  const alone = quorum === 1 && others.every((peer) => nameOf(peer.member) === nameOf(record.holder));
+  const { unbrokenSinceMs } = facts.store;
+  const quietMs = unbrokenSinceMs === null ? 0 : facts.nowMs - Math.max(unbrokenSinceMs, firstSeenAtMs);
+  return alone && quietMs >= facts.self.policy.suspectMs + facts.self.policy.renewMs;
+}
+
+/** The holder's agent says, or has just said, that it serves: a refusal for whoever wants it deposed for silence (P4.1). */
+export function isHeardServing(facts: Facts, record: LeaderRecord): boolean {
+  const peer = facts.peers.get(nameOf(record.holder));
+  return peer?.member === record.holder && peer.servingAsPrimary && facts.nowMs - peer.heardAtMs < facts.self.policy.suspectMs / 2;
+}
