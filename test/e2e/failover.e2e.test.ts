@@ -62,14 +62,14 @@ describe('a local cluster of three', () => {
     expect(await cluster.leader()).not.toBe(leader);
   });
 
-  test('survives the loss of the whole primary node within ttl + 1.5 s, and takes it back', async () => {
+  test('survives the loss of the whole primary node long before its lease ends, and takes it back', async () => {
     const { leader } = await others();
     const result = await withLedger(cluster, async () => {
       await cluster.killNode(leader);
       await until('another leader serves', 15_000, async () => (await cluster.leader()) !== leader);
       await sleep(500);
     });
-    expect(result.outageMs).toBeLessThan(6_500);
+    expect(result.outageMs).toBeLessThan(3_000);
     cluster.release(leader);
     await cluster.untilWhole();
   });
@@ -154,18 +154,19 @@ describe('a local cluster of three', () => {
     expect((await cluster.status(name)).member).not.toBe(before.member);
   });
 
-  test('losing etcd for less than the lease costs nothing', async () => {
+  test('losing etcd for much longer than the lease costs nothing: no failover, no error, no long pause', async () => {
     await cluster.untilWhole();
     const leader = await cluster.leader();
     const result = await withLedger(cluster, async () => {
       const [pid = 0] = cluster.describe().etcd.pids;
       kill(pid, 'SIGSTOP');
-      await sleep(1_500);
+      await sleep(12_000);
       kill(pid, 'SIGCONT');
       await cluster.untilWhole();
     });
     expect(await cluster.leader()).toBe(leader);
     expect(result.errors).toBe(0);
+    expect(result.outageMs).toBeLessThan(1_000);
   });
 });
 
