@@ -1,5 +1,4 @@
 /** docs/CONFIG.md, generated from the schemas, the secrets, the owned settings and the timing relations. Write prose here, never in the output. */
-import { writeFileSync } from 'node:fs';
 import { RELATIONS } from '../domain/policy.ts';
 import { NODE_SECRETS, nodeSchema } from './node-config.ts';
 import { optionsOf } from './option-table.ts';
@@ -59,10 +58,6 @@ export function configReference(): string {
     relationsText(),
     parametersText(),
   ].join('\n');
-}
-
-export function writeConfigReference(file: string): void {
-  writeFileSync(file, configReference());
 }
 
 function optionTable(options: readonly ConfigOption[]): string {

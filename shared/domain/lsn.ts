@@ -12,8 +12,6 @@ export function lsn(bytes: bigint): Lsn {
   return bytes as Lsn;
 }
 
-export const LSN_ZERO = lsn(0n);
-
 /** Parses PostgreSQL's text form `16/B374D848`; null when the text is not an LSN. */
 export function parseLsn(text: string): Lsn | null {
   const match = LSN_TEXT.exec(text);
@@ -23,10 +21,6 @@ export function parseLsn(text: string): Lsn | null {
 
 export function formatLsn(value: Lsn): string {
   return `${(value >> 32n).toString(16).toUpperCase()}/${(value & 0xffff_ffffn).toString(16).toUpperCase()}`;
-}
-
-export function maxLsn(first: Lsn, ...rest: readonly Lsn[]): Lsn {
-  return rest.reduce((largest, value) => (value > largest ? value : largest), first);
 }
 
 /** Bytes from `from` to `to`, never negative, as a number (safe: a lag beyond 2^53 bytes is nobody's lag). */
