@@ -16,14 +16,20 @@ const LONG_AGO_MS = Number.NEGATIVE_INFINITY;
  * epoch never speaks for a higher one.
  */
 export function changeRight(current: Right | null, epoch: bigint, untilMs: number | null): RightChange {
-  if (current !== null && epoch < current.epoch) return { kind: 'refused', why: `epoch ${String(epoch)} is older than ${String(current.epoch)}` };
+  if (current !== null && epoch < current.epoch)
+    return { kind: 'refused', why: `epoch ${String(epoch)} is older than ${String(current.epoch)}` };
   if (untilMs === null) return { kind: 'accepted', right: { epoch, untilMs: LONG_AGO_MS } };
   const former = current !== null && current.epoch === epoch ? current.untilMs : LONG_AGO_MS;
   return { kind: 'accepted', right: { epoch, untilMs: Math.max(former, untilMs) } };
 }
 
 /** Null: the act is allowed now. Otherwise why not. `promised` null: the node file could not be read, so nothing is known. */
-export function whyNotPrimary(act: { readonly epoch: bigint; readonly right: Right | null; readonly promised: bigint | null; readonly nowMs: number }): string | null {
+export function whyNotPrimary(act: {
+  readonly epoch: bigint;
+  readonly right: Right | null;
+  readonly promised: bigint | null;
+  readonly nowMs: number;
+}): string | null {
   const { epoch, right, promised, nowMs } = act;
   if (promised === null) return 'the node file could not be read';
   if (promised > epoch) return `this node has promised epoch ${String(promised)}, the act is for ${String(epoch)}`;
@@ -34,7 +40,11 @@ export function whyNotPrimary(act: { readonly epoch: bigint; readonly right: Rig
 }
 
 /** A primary, or a standby that was told to become one, without a valid right. */
-export function mustFence(server: { readonly purpose: GuardPurpose; readonly promoted: boolean }, right: Right | null, nowMs: number): boolean {
+export function mustFence(
+  server: { readonly purpose: GuardPurpose; readonly promoted: boolean },
+  right: Right | null,
+  nowMs: number,
+): boolean {
   const mayBePrimary = server.promoted || server.purpose.kind === 'primary';
   return mayBePrimary && (right === null || nowMs >= right.untilMs);
 }

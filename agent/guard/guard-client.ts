@@ -78,7 +78,8 @@ class ReconnectingGuardClient implements GuardClient {
 
   async request(request: GuardRequest, deadlineMs: number): Promise<GuardReply> {
     const connection = this.#connection;
-    if (connection === null || this.#calls.size >= CALLS_MAX) throw appError('PGB-1320', connection === null ? 'no guard is connected' : 'too many calls are waiting');
+    if (connection === null || this.#calls.size >= CALLS_MAX)
+      throw appError('PGB-1320', connection === null ? 'no guard is connected' : 'too many calls are waiting');
     const id = ++this.#lastId;
     return new Promise<GuardReply>((resolve, reject) => {
       const timer = setTimeout(() => {

@@ -31,7 +31,12 @@ export function launchGuard(launch: GuardLaunch): ChildProcess {
   const log = openSync(join(launch.logDir, 'guard.log'), 'a', 0o600);
   try {
     const [program = process.execPath, ...first] = launch.program ?? [process.execPath, defaultProgram()];
-    const child = spawn(program, [...first, ...argumentsOf(launch)], { detached: true, stdio: ['ignore', log, log], cwd: '/', env: environment() });
+    const child = spawn(program, [...first, ...argumentsOf(launch)], {
+      detached: true,
+      stdio: ['ignore', log, log],
+      cwd: '/',
+      env: environment(),
+    });
     child.on('error', () => undefined);
     child.unref();
     return child;
@@ -65,7 +70,19 @@ export function strayServers(home: string, configFile: string): 'none' | 'ours' 
 function argumentsOf(launch: GuardLaunch): readonly string[] {
   const { socketPath, dataDir, nodeFilePath, logDir, osUser, idleMs } = launch;
   const user = osUser === null ? [] : ['--os-user', osUser];
-  return ['--socket', socketPath, '--data-dir', dataDir, '--node-file', nodeFilePath, '--log', join(logDir, 'postgres.log'), '--idle-ms', String(idleMs), ...user];
+  return [
+    '--socket',
+    socketPath,
+    '--data-dir',
+    dataDir,
+    '--node-file',
+    nodeFilePath,
+    '--log',
+    join(logDir, 'postgres.log'),
+    '--idle-ms',
+    String(idleMs),
+    ...user,
+  ];
 }
 
 function environment(): NodeJS.ProcessEnv {

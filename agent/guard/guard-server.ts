@@ -17,7 +17,10 @@ import type { GuardCall, GuardLine, GuardReply } from './protocol.ts';
 const UNREAD_BYTES_MAX = 1_048_576;
 
 const epochText = z.string().regex(/^\d{1,20}$/);
-const purpose = z.discriminatedUnion('kind', [z.strictObject({ kind: z.literal('standby') }), z.strictObject({ kind: z.literal('primary'), epoch: epochText })]);
+const purpose = z.discriminatedUnion('kind', [
+  z.strictObject({ kind: z.literal('standby') }),
+  z.strictObject({ kind: z.literal('primary'), epoch: epochText }),
+]);
 const request = z.discriminatedUnion('kind', [
   z.strictObject({ kind: z.literal('status') }),
   z.strictObject({ kind: z.literal('start'), purpose, argv: z.array(z.string()).min(1) }),
@@ -105,7 +108,10 @@ export class GuardServer {
  */
 export async function lockDataDirectory(dataDir: string): Promise<Server> {
   const { dev, ino } = statSync(dirname(dataDir));
-  const identity = createHash('sha256').update(`${String(dev)}:${String(ino)}:${basename(dataDir)}`).digest('hex').slice(0, 32);
+  const identity = createHash('sha256')
+    .update(`${String(dev)}:${String(ino)}:${basename(dataDir)}`)
+    .digest('hex')
+    .slice(0, 32);
   const lock = createServer((socket) => socket.destroy());
   try {
     await listening(lock, `\0pgbaton-guard-${identity}`);

@@ -5,22 +5,32 @@
  * parent-death signal belongs to the thread that forked.
  */
 import { spawn, type ChildProcess } from 'node:child_process';
-import { access, open, readFile, rm, writeFile } from 'node:fs/promises';
+import { open, readFile, rm, writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import { unreachable } from '../../shared/assert.ts';
 import { messageOf, systemErrorCode } from '../../shared/errors.ts';
 import { monotonicMs } from '../../shared/runtime/clock.ts';
 import { readNodeFile } from '../node-file/node-file-store.ts';
 import { changeRight, mustFence, whyNotPrimary, type Right } from './deadline.ts';
+import { DISK_DEADLINE_MS, exists, inTime } from './in-time.ts';
 import type { Log } from './log.ts';
 import type { OsUser } from './os-user.ts';
-import { describeRemains, killTree, NO_TRACES, parsePidFile, realDirectory, remainsOf, send, type Remains, type ServerTraces } from './process-tree.ts';
+import {
+  describeRemains,
+  killTree,
+  NO_TRACES,
+  parsePidFile,
+  realDirectory,
+  remainsOf,
+  send,
+  type Remains,
+  type ServerTraces,
+} from './process-tree.ts';
 import type { GuardPurpose, GuardReply, GuardRequest, GuardStatus } from './protocol.ts';
 import { postmasterCommand } from './spawn-command.ts';
 
 const CHECK_EVERY_MS = 50;
 const FENCE_BUDGET_MS = 1_000;
-const DISK_DEADLINE_MS = 1_000;
 const STANDBY_STOP_MS = 2_000;
 const TIMER_MS_MAX = 2_147_483_647;
 
@@ -33,7 +43,16 @@ export type GuardTarget = {
 };
 
 type EndReason = 'asked' | 'crashed' | 'fenced';
-type Running = { readonly process: ChildProcess; readonly pid: number; readonly purpose: GuardPurpose; readonly startedAtMs: number; promoted: boolean; fenced: boolean; ending: EndReason | null; traces: ServerTraces };
+type Running = {
+  readonly process: ChildProcess;
+  readonly pid: number;
+  readonly purpose: GuardPurpose;
+  readonly startedAtMs: number;
+  promoted: boolean;
+  fenced: boolean;
+  ending: EndReason | null;
+  traces: ServerTraces;
+};
 type Exited = Extract<GuardStatus['postmaster'], { kind: 'exited' }>;
 
 export class Guard {
@@ -66,7 +85,14 @@ export class Guard {
       postmaster:
         running === null
           ? (this.#exited ?? { kind: 'none' })
-          : { kind: 'running', pid: running.pid, purpose: running.purpose, promoted: running.promoted, startedAtMs: running.startedAtMs, fenced: running.fenced },
+          : {
+              kind: 'running',
+              pid: running.pid,
+              purpose: running.purpose,
+              promoted: running.promoted,
+              startedAtMs: running.startedAtMs,
+              fenced: running.fenced,
+            },
       deadline: right === null || !Number.isFinite(right.untilMs) ? null : { epoch: right.epoch.toString(), untilMs: right.untilMs },
     };
   }
@@ -173,7 +199,16 @@ export class Guard {
     child.once('exit', (code, signal) => this.#onEnd(child, code, signal));
     if (child.pid === undefined) return;
     this.#exited = null;
-    this.#running = { process: child, pid: child.pid, purpose, startedAtMs: monotonicMs(), promoted: false, fenced: false, ending: null, traces: { ...NO_TRACES, postmasterPid: child.pid } };
+    this.#running = {
+      process: child,
+      pid: child.pid,
+      purpose,
+      startedAtMs: monotonicMs(),
+      promoted: false,
+      fenced: false,
+      ending: null,
+      traces: { ...NO_TRACES, postmasterPid: child.pid },
+    };
     this.#log('info', 'guard.started', { pid: child.pid, purpose });
     this.#changed();
     this.#armDeadline();
@@ -183,7 +218,15 @@ export class Guard {
     const running = this.#running;
     if (running !== null && running.process !== child) return;
     this.#running = null;
-    this.#exited = { kind: 'exited', pid: child.pid ?? 0, code, signal, atMs: monotonicMs(), verifiedDead: false, why: running?.ending ?? 'crashed' };
+    this.#exited = {
+      kind: 'exited',
+      pid: child.pid ?? 0,
+      code,
+      signal,
+      atMs: monotonicMs(),
+      verifiedDead: false,
+      why: running?.ending ?? 'crashed',
+    };
     this.#log('info', 'guard.postmaster-ended', { ...this.#exited });
     // The news first: the agent may act on the exit while the rest is being cleared away.
     this.#changed();
@@ -195,7 +238,8 @@ export class Guard {
     this.#sweeping = true;
     const ended = this.#exited;
     try {
-      const complete = traces.sharedMemoryId === null ? { ...traces, ...(await this.#readTraces()), postmasterPid: traces.postmasterPid } : traces;
+      const complete =
+        traces.sharedMemoryId === null ? { ...traces, ...(await this.#readTraces()), postmasterPid: traces.postmasterPid } : traces;
       for (;;) {
         const remains = await killTree(this.#home, complete, FENCE_BUDGET_MS);
         if (remains.kind === 'none') break;
@@ -335,27 +379,4 @@ function pause(): Promise<void> {
   return new Promise((resolve) => {
     setTimeout(resolve, 2);
   });
-}
-
-async function exists(path: string): Promise<boolean> {
-  try {
-    await inTime(access(path), `looking for ${path}`);
-    return true;
-  } catch (error) {
-    if (systemErrorCode(error) === 'ENOENT') return false;
-    throw error;
-  }
-}
-
-/** A call on a hung disk never returns; the guard must go on without it. */
-async function inTime<T>(call: Promise<T>, what: string): Promise<T> {
-  let timer: NodeJS.Timeout | undefined;
-  const late = new Promise<never>((_resolve, reject) => {
-    timer = setTimeout(() => reject(new Error(`${what} took longer than ${String(DISK_DEADLINE_MS)} ms`)), DISK_DEADLINE_MS);
-  });
-  try {
-    return await Promise.race([call, late]);
-  } finally {
-    clearTimeout(timer);
-  }
 }

@@ -32,7 +32,14 @@ const IGNORED: readonly NodeJS.Signals[] = ['SIGHUP', 'SIGINT', 'SIGPIPE'];
 export function parseGuardArguments(argv: readonly string[]): GuardOptions {
   const { values } = parseArgs({
     args: [...argv],
-    options: { socket: { type: 'string' }, 'data-dir': { type: 'string' }, 'node-file': { type: 'string' }, log: { type: 'string' }, 'os-user': { type: 'string' }, 'idle-ms': { type: 'string' } },
+    options: {
+      socket: { type: 'string' },
+      'data-dir': { type: 'string' },
+      'node-file': { type: 'string' },
+      log: { type: 'string' },
+      'os-user': { type: 'string' },
+      'idle-ms': { type: 'string' },
+    },
   });
   const needed = (name: 'socket' | 'data-dir' | 'node-file' | 'log'): string => {
     const value = values[name];
@@ -55,7 +62,11 @@ export async function runGuard(options: GuardOptions): Promise<void> {
   for (const signal of IGNORED) process.on(signal, () => undefined);
   const lock = await lockDataDirectory(options.dataDir);
   const done = new Promise<string>((resolve) => {
-    const guard = new Guard({ dataDir: options.dataDir, nodeFilePath: options.nodeFilePath, logPath: options.logPath, osUser: resolveOsUser(options.osUser) }, toStderr, () => server.announce());
+    const guard = new Guard(
+      { dataDir: options.dataDir, nodeFilePath: options.nodeFilePath, logPath: options.logPath, osUser: resolveOsUser(options.osUser) },
+      toStderr,
+      () => server.announce(),
+    );
     const server = new GuardServer(guard, toStderr, () => resolve('asked to quit'));
     const end = (why: string): void => {
       guard.shutDown().then(

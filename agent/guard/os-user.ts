@@ -19,7 +19,9 @@ export function resolveOsUser(configured: string | null): OsUser | null {
 
 function idOf(which: '-u' | '-g', name: string): number {
   try {
-    return Number(execFileSync('id', [which, name], { encoding: 'utf8', timeout: LOOKUP_DEADLINE_MS, stdio: ['ignore', 'pipe', 'ignore'] }).trim());
+    return Number(
+      execFileSync('id', [which, name], { encoding: 'utf8', timeout: LOOKUP_DEADLINE_MS, stdio: ['ignore', 'pipe', 'ignore'] }).trim(),
+    );
   } catch (error) {
     throw appError('PGB-1103', `there is no user ${name} on this machine`, { cause: error });
   }

@@ -55,7 +55,11 @@ export function processesIn(directory: string): readonly number[] {
 
 export function childrenOf(pid: number): readonly number[] {
   const text = readText(`/proc/${String(pid)}/task/${String(pid)}/children`);
-  if (text !== null) return text.split(' ').filter((word) => word !== '').map(Number);
+  if (text !== null)
+    return text
+      .split(' ')
+      .filter((word) => word !== '')
+      .map(Number);
   // The list exists since Linux 3.5 but can be configured away; an empty answer must not be mistaken for "no children".
   return isAlive(pid) ? allPids().filter((child) => parentOf(child) === pid) : [];
 }
@@ -173,7 +177,9 @@ function attachedTo(sharedMemoryId: number): number {
 }
 
 function allPids(): readonly number[] {
-  return readdirSync('/proc').map((name) => positiveInteger(name)).filter((pid) => pid !== null);
+  return readdirSync('/proc')
+    .map((name) => positiveInteger(name))
+    .filter((pid) => pid !== null);
 }
 
 function readText(path: string): string | null {

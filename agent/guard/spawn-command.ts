@@ -12,5 +12,8 @@ const ONLY_UNDER_ITS_GUARD = '[ "$PPID" = "$1" ] || exit 1; shift; exec "$@"';
 /** `user` null: run as whoever the guard is. */
 export function postmasterCommand(argv: readonly string[], user: OsUser | null, guardPid: number): Command {
   const drop = user === null ? [] : ['--reuid', user.name, '--regid', String(user.gid), '--init-groups'];
-  return { program: 'setpriv', args: [...drop, '--pdeathsig', 'QUIT', '--', '/bin/sh', '-c', ONLY_UNDER_ITS_GUARD, 'sh', String(guardPid), ...argv] };
+  return {
+    program: 'setpriv',
+    args: [...drop, '--pdeathsig', 'QUIT', '--', '/bin/sh', '-c', ONLY_UNDER_ITS_GUARD, 'sh', String(guardPid), ...argv],
+  };
 }

@@ -69,7 +69,10 @@ export function decodeNodeFile(text: string): Decoded<NodeFile> {
       bootCount: data.bootCount,
       promised: epoch(BigInt(data.promised)),
       accepted: accepted === null ? null : accepted.value,
-      promotion: promotion === null ? null : { epoch: epoch(BigInt(promotion.epoch)), timeline: timelineId(promotion.timeline), phase: promotion.phase },
+      promotion:
+        promotion === null
+          ? null
+          : { epoch: epoch(BigInt(promotion.epoch)), timeline: timelineId(promotion.timeline), phase: promotion.phase },
       dir: data.dir,
     },
   };

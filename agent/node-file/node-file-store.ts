@@ -45,7 +45,9 @@ async function readSlotFile(path: string, deadlineMs: number): Promise<SlotFile>
     return readSlots(await readFile(path, { signal: AbortSignal.timeout(Math.max(1, Math.floor(deadlineMs))) }));
   } catch (error) {
     if (systemErrorCode(error) === 'ENOENT') return { kind: 'empty' };
-    throw error instanceof Error && error.name === 'AbortError' ? appError('PGB-1106', `reading ${path} took longer than ${String(deadlineMs)} ms`, { cause: error }) : toAppError(error);
+    throw error instanceof Error && error.name === 'AbortError'
+      ? appError('PGB-1106', `reading ${path} took longer than ${String(deadlineMs)} ms`, { cause: error })
+      : toAppError(error);
   }
 }
 

@@ -43,10 +43,14 @@ export function decodeSlot(bytes: Buffer): Slot | null {
 }
 
 export function readSlots(bytes: Buffer): SlotFile {
-  const slots = [bytes.subarray(0, SLOT_BYTES), bytes.subarray(SLOT_BYTES, SLOT_FILE_BYTES)].map(decodeSlot).filter((slot) => slot !== null);
+  const slots = [bytes.subarray(0, SLOT_BYTES), bytes.subarray(SLOT_BYTES, SLOT_FILE_BYTES)]
+    .map(decodeSlot)
+    .filter((slot) => slot !== null);
   const [first, second] = slots;
   if (first === undefined) {
-    return bytes.every((byte) => byte === 0) ? { kind: 'empty' } : { kind: 'damaged', why: `neither of the two slots is whole (${String(bytes.length)} bytes)` };
+    return bytes.every((byte) => byte === 0)
+      ? { kind: 'empty' }
+      : { kind: 'damaged', why: `neither of the two slots is whole (${String(bytes.length)} bytes)` };
   }
   return { kind: 'found', newest: second !== undefined && second.generation > first.generation ? second : first };
 }

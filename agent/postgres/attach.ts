@@ -13,7 +13,8 @@ const REVOKE_DEADLINE_MS = 2_000;
 export async function follow(server: LocalServer, target: Follow): Promise<Outcome> {
   await server.config.load();
   await server.config.admit(target);
-  await server.config.update((rendered) => ({ ...rendered, follow: target }));
+  // A promotion that was given up has closed the door; readers of a standby are welcome again.
+  await server.config.update((rendered) => ({ ...rendered, follow: target, open: true }));
   await server.reload();
   await server.config.forgetOldCredentials(target);
   return DONE;

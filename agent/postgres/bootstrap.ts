@@ -26,7 +26,9 @@ const SINGLE_DEADLINE_MS = 600_000;
 const LOCALE_DEADLINE_MS = 5_000;
 const SALT_BYTES = 16;
 
-export type Made = { readonly kind: 'done'; readonly systemId: string; readonly boundary: WalPosition } | { readonly kind: 'failed'; readonly code: string; readonly why: string };
+export type Made =
+  | { readonly kind: 'done'; readonly systemId: string; readonly boundary: WalPosition }
+  | { readonly kind: 'failed'; readonly code: string; readonly why: string };
 
 export async function initialize(context: LocalContext, member: MemberId, signal: AbortSignal): Promise<Made> {
   const { dataDir } = context.config;
@@ -45,7 +47,12 @@ export async function adopt(context: LocalContext, member: MemberId, signal: Abo
   const { dataDir } = context.config;
   const version = (await readIfThere(join(dataDir, 'PG_VERSION')))?.trim();
   if (version === undefined) return { kind: 'failed', code: 'PGB-1106', why: `${dataDir} holds no PostgreSQL to adopt` };
-  if (Number(version) !== context.majorVersion) return { kind: 'failed', code: 'PGB-1302', why: `${dataDir} is of version ${version}, the programs are ${String(context.majorVersion)}` };
+  if (Number(version) !== context.majorVersion)
+    return {
+      kind: 'failed',
+      code: 'PGB-1302',
+      why: `${dataDir} is of version ${version}, the programs are ${String(context.majorVersion)}`,
+    };
   const control = await controlOf(context, dataDir, signal);
   if (!wasStoppedCleanly(control)) return { kind: 'failed', code: 'PGB-1303', why: `the control file says: ${control.state}` };
   const newer = (await historyIds(walDirectory(dataDir))).find((id) => id > control.timeline);
@@ -66,7 +73,18 @@ async function initdb(context: LocalContext, directory: string, signal: AbortSig
   const locale = (await hasLocale(context, signal)) ? 'C.UTF-8' : 'C';
   await writeDurably(passwordFile, `${context.secrets.superuserPassword}\n`, context.osUser);
   try {
-    const args = ['-D', directory, '-U', SUPERUSER_ROLE, `--pwfile=${passwordFile}`, '--auth=scram-sha-256', '--data-checksums', '--encoding=UTF8', `--locale=${locale}`, ...segments];
+    const args = [
+      '-D',
+      directory,
+      '-U',
+      SUPERUSER_ROLE,
+      `--pwfile=${passwordFile}`,
+      '--auth=scram-sha-256',
+      '--data-checksums',
+      '--encoding=UTF8',
+      `--locale=${locale}`,
+      ...segments,
+    ];
     const why = whyToolFailed('initdb', await runTool(context, { tool: 'initdb', args, deadlineMs: INITDB_DEADLINE_MS, signal }));
     if (why !== null) throw appError('PGB-1312', why);
   } finally {
@@ -77,15 +95,37 @@ async function initdb(context: LocalContext, directory: string, signal: AbortSig
 async function makeRoles(context: LocalContext, directory: string, signal: AbortSignal): Promise<void> {
   const { secrets } = context;
   const verifier = (password: string): string => scramVerifier(password, randomBytes(SALT_BYTES));
-  const sql = roleSql({ monitor: verifier(secrets.monitorPassword), replication: verifier(secrets.replicationPassword), rewind: verifier(secrets.rewindPassword) }, context.majorVersion);
+  const sql = roleSql(
+    {
+      monitor: verifier(secrets.monitorPassword),
+      replication: verifier(secrets.replicationPassword),
+      rewind: verifier(secrets.rewindPassword),
+    },
+    context.majorVersion,
+  );
   // An adopted server's own files may name standbys to wait for; nobody would ever answer a single-user server.
   const recorded = Object.entries(recordedSettings(context.config)).flatMap(([name, value]) => ['-c', `${name}=${value}`]);
-  const args = ['--single', '-D', directory, ...recorded, '-c', 'synchronous_standby_names=', '-c', 'archive_mode=off', '-c', 'log_statement=none', '-c', 'log_min_error_statement=panic', 'postgres'];
+  const args = [
+    '--single',
+    '-D',
+    directory,
+    ...recorded,
+    '-c',
+    'synchronous_standby_names=',
+    '-c',
+    'archive_mode=off',
+    '-c',
+    'log_statement=none',
+    '-c',
+    'log_min_error_statement=panic',
+    'postgres',
+  ];
   const result = await runTool(context, { tool: 'postgres', args, deadlineMs: SINGLE_DEADLINE_MS, signal, stdin: sql });
   const why = whyToolFailed('postgres --single', result);
   if (why !== null) throw appError('PGB-1312', why);
   const errors = result.stderr.split('\n').filter((line) => line.includes('ERROR:'));
-  if (errors.length > 0 || result.kind !== 'ended' || !result.stdout.includes(DONE_MARK)) throw appError('PGB-1312', `making the control roles: ${errors[0] ?? 'not all statements were carried out'}`);
+  if (errors.length > 0 || result.kind !== 'ended' || !result.stdout.includes(DONE_MARK))
+    throw appError('PGB-1312', `making the control roles: ${errors[0] ?? 'not all statements were carried out'}`);
 }
 
 async function describe(context: LocalContext, directory: string, signal: AbortSignal): Promise<Made> {
@@ -103,6 +143,11 @@ async function controlOf(context: LocalContext, directory: string, signal: Abort
 
 // Asked of the program that will use it: initdb in a directory that cannot be made tells only about the locale it knows.
 async function hasLocale(context: LocalContext, signal: AbortSignal): Promise<boolean> {
-  const result = await runTool(context, { tool: 'initdb', args: ['--locale=C.UTF-8', '--version'], deadlineMs: LOCALE_DEADLINE_MS, signal });
+  const result = await runTool(context, {
+    tool: 'initdb',
+    args: ['--locale=C.UTF-8', '--version'],
+    deadlineMs: LOCALE_DEADLINE_MS,
+    signal,
+  });
   return result.kind === 'ended' && result.code === 0;
 }

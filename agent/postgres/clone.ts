@@ -38,7 +38,10 @@ export async function clone(server: LocalServer, { source, member, systemId }: C
   const control = await readControlData(context, fresh, signal);
   if (control?.systemId !== systemId) {
     await removeTree(fresh);
-    return failed('PGB-1301', `${source.host}:${String(source.port)} is of cluster ${control?.systemId ?? 'unknown'}, expected ${systemId}`);
+    return failed(
+      'PGB-1301',
+      `${source.host}:${String(source.port)} is of cluster ${control?.systemId ?? 'unknown'}, expected ${systemId}`,
+    );
   }
   await stripAutoConf(fresh, context);
   // It came with the copy and is the source's.
@@ -52,13 +55,39 @@ export async function clone(server: LocalServer, { source, member, systemId }: C
 async function copy(server: LocalServer, source: Follow, fresh: string, signal: AbortSignal): Promise<Outcome> {
   const { context } = server;
   const passfile = join(context.runDir, 'pass-clone');
-  await writePassfile(passfile, [{ host: source.host, port: source.port, database: 'replication', user: REPLICATION_ROLE, password: context.secrets.replicationPassword }], context.osUser);
+  await writePassfile(
+    passfile,
+    [
+      {
+        host: source.host,
+        port: source.port,
+        database: 'replication',
+        user: REPLICATION_ROLE,
+        password: context.secrets.replicationPassword,
+      },
+    ],
+    context.osUser,
+  );
   try {
-    const connection = connectionString({ host: source.host, port: String(source.port), user: REPLICATION_ROLE, application_name: 'pgbaton-clone', connect_timeout: '5', keepalives_idle: '5', tcp_user_timeout: '30000' });
+    const connection = connectionString({
+      host: source.host,
+      port: String(source.port),
+      user: REPLICATION_ROLE,
+      application_name: 'pgbaton-clone',
+      connect_timeout: '5',
+      keepalives_idle: '5',
+      tcp_user_timeout: '30000',
+    });
     const args = ['-D', fresh, '-d', connection, '-X', 'stream', '-c', 'fast', '-S', source.slot, '-R', '--no-password'];
-    const backup = whyToolFailed('pg_basebackup', await runTool(context, { tool: 'pg_basebackup', args, deadlineMs: CLONE_DEADLINE_MS, signal, passfile }));
+    const backup = whyToolFailed(
+      'pg_basebackup',
+      await runTool(context, { tool: 'pg_basebackup', args, deadlineMs: CLONE_DEADLINE_MS, signal, passfile }),
+    );
     if (backup !== null) return failed('PGB-1310', backup);
-    const verified = whyToolFailed('pg_verifybackup', await runTool(context, { tool: 'pg_verifybackup', args: ['-e', '-q', fresh], deadlineMs: CLONE_DEADLINE_MS, signal }));
+    const verified = whyToolFailed(
+      'pg_verifybackup',
+      await runTool(context, { tool: 'pg_verifybackup', args: ['-e', '-q', fresh], deadlineMs: CLONE_DEADLINE_MS, signal }),
+    );
     return verified === null ? DONE : failed('PGB-1310', verified);
   } finally {
     await rm(passfile, { force: true });

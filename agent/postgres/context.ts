@@ -57,7 +57,11 @@ export function program(context: LocalContext, name: string): string {
 export function findBinDir(configured: string | null): string {
   const candidates = configured === null ? [process.env['PGBATON_PG_BIN'], ...installed()] : [configured];
   const found = candidates.find((directory) => directory !== undefined && existsSync(join(directory, 'postgres')));
-  if (found === undefined) throw appError('PGB-1102', configured === null ? `no PostgreSQL below ${DEBIAN_ROOT}, and none named by PGBATON_PG_BIN` : `no postgres in ${configured}`);
+  if (found === undefined)
+    throw appError(
+      'PGB-1102',
+      configured === null ? `no PostgreSQL below ${DEBIAN_ROOT}, and none named by PGBATON_PG_BIN` : `no postgres in ${configured}`,
+    );
   return found;
 }
 

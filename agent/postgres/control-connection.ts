@@ -67,7 +67,11 @@ export class ControlSession {
 
   async query(sql: string, deadlineMs: number, values?: readonly string[]): Promise<readonly Row[]> {
     if (!this.#open) throw appError('PGB-1330', 'the session is over');
-    const result = await this.#within(this.#client.query<Record<string, unknown>>(values === undefined ? { text: sql } : { text: sql, values: [...values] }), deadlineMs, 'a query');
+    const result = await this.#within(
+      this.#client.query<Record<string, unknown>>(values === undefined ? { text: sql } : { text: sql, values: [...values] }),
+      deadlineMs,
+      'a query',
+    );
     return result.rows;
   }
 
@@ -85,10 +89,13 @@ export class ControlSession {
     const startedAtMs = monotonicMs();
     let timer: NodeJS.Timeout | undefined;
     const late = new Promise<never>((_resolve, reject) => {
-      timer = setTimeout(() => {
-        this.destroy();
-        reject(new SlowServerError(`${what} took longer than ${String(Math.round(monotonicMs() - startedAtMs))} ms`));
-      }, Math.max(0, deadlineMs));
+      timer = setTimeout(
+        () => {
+          this.destroy();
+          reject(new SlowServerError(`${what} took longer than ${String(Math.round(monotonicMs() - startedAtMs))} ms`));
+        },
+        Math.max(0, deadlineMs),
+      );
     });
     try {
       return await Promise.race([work, late]);

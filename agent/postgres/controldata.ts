@@ -29,16 +29,41 @@ const LIMITS: Readonly<Record<string, string>> = {
 
 /** Null when a needed line is missing or not understood. */
 export function parseControlData(text: string): ControlData | null {
-  const fields = new Map(text.split('\n').flatMap((line) => (line.includes(':') ? [[line.slice(0, line.indexOf(':')).trim(), line.slice(line.indexOf(':') + 1).trim()] as const] : [])));
+  const fields = new Map(
+    text
+      .split('\n')
+      .flatMap((line) =>
+        line.includes(':') ? [[line.slice(0, line.indexOf(':')).trim(), line.slice(line.indexOf(':') + 1).trim()] as const] : [],
+      ),
+  );
   const systemId = fields.get('Database system identifier');
   const state = fields.get('Database cluster state');
   const checkpoint = parseLsn(fields.get('Latest checkpoint location') ?? '');
   const redo = parseLsn(fields.get("Latest checkpoint's REDO location") ?? '');
   const timeline = count(fields.get("Latest checkpoint's TimeLineID"));
   const walSegmentBytes = count(fields.get('Bytes per WAL segment'));
-  if (systemId === undefined || state === undefined || checkpoint === null || redo === null || timeline === null || walSegmentBytes === null) return null;
-  const limits = Object.fromEntries(Object.entries(LIMITS).flatMap(([line, name]) => (count(fields.get(line)) === null ? [] : [[name, count(fields.get(line)) ?? 0]])));
-  return { systemId, state, checkpoint, redo, timeline: timelineId(timeline), minRecoveryTimeline: count(fields.get("Min recovery ending loc's timeline")) ?? 0, walSegmentBytes, limits };
+  if (
+    systemId === undefined ||
+    state === undefined ||
+    checkpoint === null ||
+    redo === null ||
+    timeline === null ||
+    walSegmentBytes === null
+  )
+    return null;
+  const limits = Object.fromEntries(
+    Object.entries(LIMITS).flatMap(([line, name]) => (count(fields.get(line)) === null ? [] : [[name, count(fields.get(line)) ?? 0]])),
+  );
+  return {
+    systemId,
+    state,
+    checkpoint,
+    redo,
+    timeline: timelineId(timeline),
+    minRecoveryTimeline: count(fields.get("Min recovery ending loc's timeline")) ?? 0,
+    walSegmentBytes,
+    limits,
+  };
 }
 
 /** A server that wrote its own WAL when it was last seen alive. */

@@ -41,7 +41,8 @@ export async function swapIn(fresh: string, dataDir: string): Promise<void> {
     if ((await contentOf(dataDir)) !== 'absent') await rename(dataDir, former);
     await rename(fresh, dataDir);
   } catch (error) {
-    if (systemErrorCode(error) === 'EBUSY') throw appError('PGB-1105', `${dataDir} is a mount point and cannot be renamed; use a directory inside the mount`, { cause: error });
+    if (systemErrorCode(error) === 'EBUSY')
+      throw appError('PGB-1105', `${dataDir} is a mount point and cannot be renamed; use a directory inside the mount`, { cause: error });
     throw error;
   }
   await syncDirectory(dirname(dataDir));

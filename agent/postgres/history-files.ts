@@ -6,7 +6,15 @@
 import { chown, open, readdir, readFile, rm } from 'node:fs/promises';
 import { join } from 'node:path';
 import { systemErrorCode } from '../../shared/errors.ts';
-import { historyFileName, parseHistoryFile, rootHistory, STUB_HISTORY_LINE, timelineId, type TimelineHistory, type TimelineId } from '../../shared/domain/timeline.ts';
+import {
+  historyFileName,
+  parseHistoryFile,
+  rootHistory,
+  STUB_HISTORY_LINE,
+  timelineId,
+  type TimelineHistory,
+  type TimelineId,
+} from '../../shared/domain/timeline.ts';
 import type { Lsn } from '../../shared/domain/lsn.ts';
 import type { OsUser } from '../guard/os-user.ts';
 import { syncDirectory } from './files.ts';

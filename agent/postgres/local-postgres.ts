@@ -47,7 +47,13 @@ export type LocalPostgresOptions = {
 /** Throws AppError PGB-1102 or PGB-1103 when this machine cannot run PostgreSQL as configured. */
 export function createLocalPostgres({ guard, log, ...node }: LocalPostgresOptions): Postgres {
   const binDir = findBinDir(node.config.binDir);
-  const context: LocalContext = { ...node, binDir, majorVersion: readMajorVersion(binDir), osUser: resolveOsUser(node.config.osUser), log: log ?? NO_LOG };
+  const context: LocalContext = {
+    ...node,
+    binDir,
+    majorVersion: readMajorVersion(binDir),
+    osUser: resolveOsUser(node.config.osUser),
+    log: log ?? NO_LOG,
+  };
   return new LocalPostgres(new LocalServer(context, guard));
 }
 
@@ -151,7 +157,18 @@ class LocalPostgres implements Postgres {
   async probe({ host, port }: { readonly host: string; readonly port: number }, deadlineMs: number): Promise<boolean> {
     try {
       const { replicationPassword } = this.#server.context.secrets;
-      const session = await ControlSession.open({ host, port, user: REPLICATION_ROLE, password: replicationPassword, database: 'postgres', applicationName: 'pgbaton-probe', replication: true }, deadlineMs);
+      const session = await ControlSession.open(
+        {
+          host,
+          port,
+          user: REPLICATION_ROLE,
+          password: replicationPassword,
+          database: 'postgres',
+          applicationName: 'pgbaton-probe',
+          replication: true,
+        },
+        deadlineMs,
+      );
       try {
         await session.query('IDENTIFY_SYSTEM', deadlineMs);
         return true;
@@ -229,7 +246,10 @@ class LocalPostgres implements Postgres {
     return state.kind === 'stopped' && state.cleanly && state.extent !== null ? extentPosition(state.extent) : null;
   }
 
-  async #onDirectory<T extends { readonly kind: string }>(code: 'PGB-1106' | 'PGB-1303' | 'PGB-1310' | 'PGB-1311' | 'PGB-1312', work: () => Promise<T>): Promise<T | { readonly kind: 'failed'; readonly code: string; readonly why: string }> {
+  async #onDirectory<T extends { readonly kind: string }>(
+    code: 'PGB-1106' | 'PGB-1303' | 'PGB-1310' | 'PGB-1311' | 'PGB-1312',
+    work: () => Promise<T>,
+  ): Promise<T | { readonly kind: 'failed'; readonly code: string; readonly why: string }> {
     const why = this.#server.whyNotDead();
     if (why !== null) return failed('PGB-1304', why);
     try {

@@ -97,7 +97,10 @@ export function failed(code: ErrorCode, why: string): { readonly kind: 'failed';
 }
 
 /** Turns whatever a piece threw into an outcome; `code` when the error itself carries none that says more. */
-export async function asOutcome<T extends { readonly kind: string }>(code: ErrorCode, work: () => Promise<T>): Promise<T | { readonly kind: 'failed'; readonly code: string; readonly why: string }> {
+export async function asOutcome<T extends { readonly kind: string }>(
+  code: ErrorCode,
+  work: () => Promise<T>,
+): Promise<T | { readonly kind: 'failed'; readonly code: string; readonly why: string }> {
   try {
     return await work();
   } catch (error) {
@@ -107,7 +110,10 @@ export async function asOutcome<T extends { readonly kind: string }>(code: Error
 }
 
 /** Polls until `check` gives something else than null. Null: the deadline passed or the caller gave up. */
-export async function poll<T>(options: { readonly everyMs: number; readonly deadlineMs: number; readonly signal: AbortSignal }, check: () => Promise<T | null> | T | null): Promise<T | null> {
+export async function poll<T>(
+  options: { readonly everyMs: number; readonly deadlineMs: number; readonly signal: AbortSignal },
+  check: () => Promise<T | null> | T | null,
+): Promise<T | null> {
   const untilMs = monotonicMs() + options.deadlineMs;
   for (;;) {
     if (options.signal.aborted) return null;

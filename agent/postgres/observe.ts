@@ -131,7 +131,14 @@ export class Observer {
 
 function sendersOf(json: string): readonly WalSender[] {
   // The shape is that of the query above.
-  const rows = JSON.parse(json) as readonly { name: string; pid: number; state: string; flush: string | null; replay: string | null; priority: number }[];
+  const rows = JSON.parse(json) as readonly {
+    name: string;
+    pid: number;
+    state: string;
+    flush: string | null;
+    replay: string | null;
+    priority: number;
+  }[];
   return rows.map(({ name, pid, state, flush, replay, priority }) => ({
     applicationName: name,
     pid,

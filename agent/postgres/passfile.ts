@@ -12,14 +12,22 @@ import type { Follow } from './port.ts';
 
 const EPOCH_PASSFILE = /^pass-e\d+$/;
 
-export type PassEntry = { readonly host: string; readonly port: number; readonly database: string; readonly user: string; readonly password: string };
+export type PassEntry = {
+  readonly host: string;
+  readonly port: number;
+  readonly database: string;
+  readonly user: string;
+  readonly password: string;
+};
 
 export function epochPassfile(runDir: string, follow: Follow): string {
   return join(runDir, `pass-e${follow.epoch.toString()}`);
 }
 
 export function renderPassfile(entries: readonly PassEntry[]): string {
-  return entries.map(({ host, port, database, user, password }) => `${[host, String(port), database, user, password].map(escape).join(':')}\n`).join('');
+  return entries
+    .map(({ host, port, database, user, password }) => `${[host, String(port), database, user, password].map(escape).join(':')}\n`)
+    .join('');
 }
 
 export async function writePassfile(path: string, entries: readonly PassEntry[], owner: OsUser | null): Promise<void> {

@@ -49,8 +49,8 @@ export type ServerState =
   | { readonly kind: 'stopped'; readonly systemId: string; readonly wasPrimary: boolean; readonly cleanly: boolean; readonly extent: WalExtent | null; readonly marker?: MemberId | null }
   | { readonly kind: 'starting' }
   | { readonly kind: 'running'; readonly facts: ServerFacts }
-  /** A postmaster lives but did not answer in time. */
-  | { readonly kind: 'silent'; readonly why: string };
+  /** A postmaster lives but did not answer in time, or the directory cannot be read. `code`: only an operator can mend it. */
+  | { readonly kind: 'silent'; readonly why: string; readonly code?: string };
 
 /** Whom a standby follows, and for which epoch: names the credential. */
 export type Follow = { readonly epoch: Epoch; readonly host: string; readonly port: number; readonly slot: string };

@@ -21,7 +21,8 @@ import { readControlData } from './wal-boundary.ts';
 const REPLAY_POLL_MS = 3;
 const PROMOTE_POLL_MS = 3;
 const CONFLICT_PATIENCE_MS = 50;
-const QUERY_DEADLINE_MS = 1_000;
+/** Generous: on a machine under load an impatient question would waste the whole promotion. */
+const QUERY_DEADLINE_MS = 3_000;
 
 const REPLAY_SQL = `
   select pg_is_in_recovery()::text as in_recovery, pg_last_wal_replay_lsn()::text as replayed,
@@ -42,7 +43,8 @@ export async function promote(server: LocalServer, observer: Observer, options: 
   if (replay.kind === 'failed') return replay;
   const facts = await observer.facts(QUERY_DEADLINE_MS);
   if (!facts.inRecovery) return failed('PGB-1314', 'the server is a primary already');
-  if (facts.history.timeline >= options.timeline) return failed('PGB-1314', `the own timeline ${String(facts.history.timeline)} is not below the reserved ${String(options.timeline)}`);
+  if (facts.history.timeline >= options.timeline)
+    return failed('PGB-1314', `the own timeline ${String(facts.history.timeline)} is not below the reserved ${String(options.timeline)}`);
   // Last of all: a standby that has to restart over a stub never comes up.
   await writeStubs(walDirectory(server.context.config.dataDir), facts.history.timeline, options.timeline, server.context.osUser);
   await server.ask({ kind: 'promote', epoch: options.epoch.toString() });
@@ -50,7 +52,8 @@ export async function promote(server: LocalServer, observer: Observer, options: 
     const [row] = await session.query('select pg_is_in_recovery()::text as in_recovery', QUERY_DEADLINE_MS);
     return row !== undefined && text(row, 'in_recovery') === 'false' ? true : null;
   });
-  if (promoted !== true) return failed('PGB-1314', `still in recovery ${String(options.noProgressMs)} ms after the promotion was triggered`);
+  if (promoted !== true)
+    return failed('PGB-1314', `still in recovery ${String(options.noProgressMs)} ms after the promotion was triggered`);
   return checkPromoted(server, options.timeline);
 }
 
@@ -64,10 +67,15 @@ async function closeToClients(server: LocalServer): Promise<void> {
 async function checkPromoted(server: LocalServer, reserved: TimelineId): Promise<Outcome> {
   const session = await server.freshSession();
   try {
-    const [row] = await session.query('select pg_is_in_recovery()::text as in_recovery, substr(pg_walfile_name(pg_current_wal_insert_lsn()), 1, 8) as timeline', QUERY_DEADLINE_MS);
+    const [row] = await session.query(
+      'select pg_is_in_recovery()::text as in_recovery, substr(pg_walfile_name(pg_current_wal_insert_lsn()), 1, 8) as timeline',
+      QUERY_DEADLINE_MS,
+    );
     if (row === undefined || text(row, 'in_recovery') !== 'false') return failed('PGB-1314', 'a new session still sees a standby');
     const timeline = Number.parseInt(text(row, 'timeline') ?? '', 16);
-    return timeline === reserved ? DONE : failed('PGB-1314', `PostgreSQL chose timeline ${String(timeline)}, reserved was ${String(reserved)}`);
+    return timeline === reserved
+      ? DONE
+      : failed('PGB-1314', `PostgreSQL chose timeline ${String(timeline)}, reserved was ${String(reserved)}`);
   } finally {
     session.destroy();
   }
@@ -96,9 +104,17 @@ async function replayToBoundary(server: LocalServer, session: ControlSession, no
       movedAtMs = monotonicMs();
     }
     const stillMs = monotonicMs() - movedAtMs;
-    if (stillMs > noProgressMs) return failed('PGB-1314', `replay has not moved for ${String(noProgressMs)} ms, it waits for ${text(row, 'waits_for') ?? 'nothing it names'}`);
+    if (stillMs > noProgressMs)
+      return failed(
+        'PGB-1314',
+        `replay has not moved for ${String(noProgressMs)} ms, it waits for ${text(row, 'waits_for') ?? 'nothing it names'}`,
+      );
     // A reader that conflicts with replay holds the promotion up for as long as its query takes.
-    if (stillMs > CONFLICT_PATIENCE_MS && monotonicMs() - clearedAtMs > CONFLICT_PATIENCE_MS && waitsForReader(text(row, 'waits_for'), text(row, 'wait_type'))) {
+    if (
+      stillMs > CONFLICT_PATIENCE_MS &&
+      monotonicMs() - clearedAtMs > CONFLICT_PATIENCE_MS &&
+      waitsForReader(text(row, 'waits_for'), text(row, 'wait_type'))
+    ) {
       // By signal, because the monitoring role may not end the sessions of a superuser.
       for (const client of await session.query(CLIENTS_SQL, QUERY_DEADLINE_MS)) send(Number(text(client, 'pid')), 'SIGTERM');
       clearedAtMs = monotonicMs();

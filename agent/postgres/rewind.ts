@@ -6,14 +6,14 @@
 import { copyFile, mkdir, readdir, rm, writeFile } from 'node:fs/promises';
 import { constants } from 'node:fs';
 import { join } from 'node:path';
-import { formatLsn, parseLsn, type Lsn } from '../../shared/domain/lsn.ts';
+import { formatLsn, lsn, parseLsn, type Lsn } from '../../shared/domain/lsn.ts';
 import type { MemberId } from '../../shared/domain/node-id.ts';
 import { parseHistoryFile, rootHistory, timelineId, type TimelineHistory } from '../../shared/domain/timeline.ts';
 import { contains, extentPosition, type WalExtent, type WalPosition } from '../../shared/domain/wal-position.ts';
 import { wallClockIso } from '../../shared/runtime/clock.ts';
 import { ControlSession } from './control-connection.ts';
 import { wasPrimary, type ControlData } from './controldata.ts';
-import { configFilePath, walDirectory } from './context.ts';
+import { configFilePath, walDirectory, type LocalContext } from './context.ts';
 import { syncDirectory, writeDurably } from './files.ts';
 import { REWIND_ROLE } from './hba.ts';
 import { removeHistoryAbove } from './history-files.ts';
@@ -80,15 +80,30 @@ type Source = { readonly kind: 'ready'; readonly extent: WalExtent } | Extract<O
  */
 async function prepareSource(server: LocalServer, source: Follow, control: ControlData): Promise<Source> {
   const { context } = server;
-  const session = await ControlSession.open({ host: source.host, port: source.port, user: REWIND_ROLE, password: context.secrets.rewindPassword, database: 'postgres', applicationName: 'pgbaton-rewind' }, QUERY_DEADLINE_MS);
+  const session = await ControlSession.open(
+    {
+      host: source.host,
+      port: source.port,
+      user: REWIND_ROLE,
+      password: context.secrets.rewindPassword,
+      database: 'postgres',
+      applicationName: 'pgbaton-rewind',
+    },
+    QUERY_DEADLINE_MS,
+  );
   try {
     await session.query(checkpointSql(context.majorVersion), CHECKPOINT_DEADLINE_MS);
-    const [row] = await session.query('select (select timeline_id::text from pg_control_checkpoint()) as checkpointed, (select system_identifier::text from pg_control_system()) as system_id, pg_is_in_recovery()::text as standby', QUERY_DEADLINE_MS);
+    const [row] = await session.query(
+      'select (select timeline_id::text from pg_control_checkpoint()) as checkpointed, (select system_identifier::text from pg_control_system()) as system_id, pg_is_in_recovery()::text as standby',
+      QUERY_DEADLINE_MS,
+    );
     if (row === undefined || text(row, 'standby') !== 'false') return failed('PGB-1311', 'the source is not a primary');
-    if (text(row, 'system_id') !== control.systemId) return failed('PGB-1301', `the source is of cluster ${text(row, 'system_id') ?? 'unknown'}`);
+    if (text(row, 'system_id') !== control.systemId)
+      return failed('PGB-1301', `the source is of cluster ${text(row, 'system_id') ?? 'unknown'}`);
     const extent = await sourceExtent(server, source);
     if (extent === null) return failed('PGB-1311', 'the history of the source cannot be read');
-    if (Number(text(row, 'checkpointed')) !== extent.history.timeline) return failed('PGB-1311', 'the checkpoint of the source is not on its timeline yet');
+    if (Number(text(row, 'checkpointed')) !== extent.history.timeline)
+      return failed('PGB-1311', 'the checkpoint of the source is not on its timeline yet');
     return { kind: 'ready', extent };
   } finally {
     session.destroy();
@@ -100,12 +115,12 @@ async function sourceExtent(server: LocalServer, source: Follow): Promise<WalExt
   try {
     const [identity] = await session.query('IDENTIFY_SYSTEM', QUERY_DEADLINE_MS);
     const timeline = timelineId(Number(identity === undefined ? Number.NaN : text(identity, 'timeline')));
-    const lsn = parseLsn(identity === undefined ? '' : (text(identity, 'xlogpos') ?? ''));
-    if (!Number.isSafeInteger(timeline) || lsn === null) return null;
-    if (timeline === 1) return { history: rootHistory(timeline), lsn };
+    const end = parseLsn(identity === undefined ? '' : (text(identity, 'xlogpos') ?? ''));
+    if (!Number.isSafeInteger(timeline) || end === null) return null;
+    if (timeline === 1) return { history: rootHistory(timeline), lsn: end };
     const [file] = await session.query(`TIMELINE_HISTORY ${String(timeline)}`, QUERY_DEADLINE_MS);
     const history = parseHistoryFile(timeline, file === undefined ? '' : decodeContent(text(file, 'content') ?? ''));
-    return history === null ? null : { history, lsn };
+    return history === null ? null : { history, lsn: end };
   } finally {
     session.destroy();
   }
@@ -119,26 +134,36 @@ function decodeContent(content: string): string {
 /** Where our timeline was left by the source's; null: it never was. */
 function forkOf(own: WalExtent, leader: WalExtent): WalPosition | null {
   const chain: TimelineHistory = leader.history;
-  const shared = [...chain.ancestors].reverse().find(({ timeline }) => timeline === own.history.timeline || own.history.ancestors.some((ancestor) => ancestor.timeline === timeline));
+  const shared = [...chain.ancestors]
+    .reverse()
+    .find(({ timeline }) => timeline === own.history.timeline || own.history.ancestors.some((ancestor) => ancestor.timeline === timeline));
   return shared === undefined ? null : { timeline: shared.timeline, lsn: shared.end };
 }
 
-async function archiveTail(server: LocalServer, own: WalExtent, fork: WalPosition | null, control: ControlData, signal: AbortSignal): Promise<void> {
+async function archiveTail(
+  server: LocalServer,
+  own: WalExtent,
+  fork: WalPosition | null,
+  control: ControlData,
+  signal: AbortSignal,
+): Promise<void> {
   const { context } = server;
   const walDir = walDirectory(context.config.dataDir);
   const from: Lsn = fork === null ? control.redo : fork.lsn;
   const archive = join(context.stateDir, 'diverged', `${wallClockIso().replaceAll(/[:.]/g, '-')}-tl${String(own.history.timeline)}`);
   await mkdir(archive, { recursive: true, mode: 0o700 });
   const first = segmentOf(from, control.walSegmentBytes);
-  const last = segmentOf(own.lsn, control.walSegmentBytes);
-  const names = (await readdir(walDir))
+  const last = segmentOf(lsn(own.lsn - 1n), control.walSegmentBytes);
+  const segments = (await readdir(walDir))
     .map((name) => parseSegmentName(name, control.walSegmentBytes))
-    .filter((segment) => segment !== null && segment.segment >= first && segment.segment <= last && segment.timeline <= own.history.timeline)
-    .map((segment) => segment?.name ?? '')
-    .toSorted();
-  for (const name of names.slice(0, ARCHIVE_SEGMENTS_MAX)) await copyFile(join(walDir, name), join(archive, name), constants.COPYFILE_FICLONE);
-  const list = await runTool(context, { tool: 'pg_waldump', args: ['-p', walDir, '-t', String(own.history.timeline), '-s', formatLsn(from), '-n', String(LIST_RECORDS_MAX)], deadlineMs: LIST_DEADLINE_MS, signal, outputCharsMax: LIST_CHARS_MAX });
-  const records = list.kind === 'ended' ? list.stdout : `(not listed: ${list.why})\n`;
+    .filter((segment) => segment !== null)
+    .filter(({ segment, timeline }) => segment >= first && segment <= last && timeline <= own.history.timeline)
+    .toSorted((a, b) => (a.name < b.name ? -1 : 1));
+  const names = segments.map(({ name }) => name);
+  for (const name of names.slice(0, ARCHIVE_SEGMENTS_MAX))
+    await copyFile(join(walDir, name), join(archive, name), constants.COPYFILE_FICLONE);
+  const ofOwn = segments.filter(({ timeline }) => timeline === own.history.timeline);
+  const records = await listRecords(context, walDir, { from, to: own.lsn, first: ofOwn[0]?.name, last: ofOwn.at(-1)?.name }, signal);
   const header = [
     `timeline ${String(own.history.timeline)}, from ${formatLsn(from)}${fork === null ? ' (the last checkpoint; the fork is unknown)' : ''} to ${formatLsn(own.lsn)}`,
     `segments kept: ${String(Math.min(names.length, ARCHIVE_SEGMENTS_MAX))} of ${String(names.length)}; at most ${String(LIST_RECORDS_MAX)} records are listed`,
@@ -146,7 +171,21 @@ async function archiveTail(server: LocalServer, own: WalExtent, fork: WalPositio
   ].join('\n');
   await writeFile(join(archive, 'records.txt'), `${header}\n${records}`, { mode: 0o600 });
   await syncDirectory(archive);
-  context.log('warn', 'postgres.diverged-tail-archived', { archive, from: formatLsn(from), to: formatLsn(own.lsn), segments: names.length });
+  context.log('warn', 'postgres.diverged-tail-archived', {
+    archive,
+    from: formatLsn(from),
+    to: formatLsn(own.lsn),
+    segments: names.length,
+  });
+}
+
+type Tail = { readonly from: Lsn; readonly to: Lsn; readonly first: string | undefined; readonly last: string | undefined };
+
+async function listRecords(context: LocalContext, walDir: string, { from, to, first, last }: Tail, signal: AbortSignal): Promise<string> {
+  if (first === undefined || last === undefined) return '(nothing of the own timeline is there to be listed)\n';
+  const args = ['-p', walDir, '-s', formatLsn(from), '-e', formatLsn(to), '-n', String(LIST_RECORDS_MAX), first, last];
+  const list = await runTool(context, { tool: 'pg_waldump', args, deadlineMs: LIST_DEADLINE_MS, signal, outputCharsMax: LIST_CHARS_MAX });
+  return list.kind === 'ended' ? `${list.stdout}${list.stderr}` : `(not listed: ${list.why})\n`;
 }
 
 type Ran = { readonly kind: 'ran'; readonly untouched: boolean } | Extract<Outcome, { kind: 'failed' }>;
@@ -154,11 +193,30 @@ type Ran = { readonly kind: 'ran'; readonly untouched: boolean } | Extract<Outco
 async function runRewind(server: LocalServer, source: Follow, signal: AbortSignal): Promise<Ran> {
   const { context } = server;
   const passfile = join(context.runDir, 'pass-rewind');
-  await writePassfile(passfile, [{ host: source.host, port: source.port, database: 'postgres', user: REWIND_ROLE, password: context.secrets.rewindPassword }], context.osUser);
+  await writePassfile(
+    passfile,
+    [{ host: source.host, port: source.port, database: 'postgres', user: REWIND_ROLE, password: context.secrets.rewindPassword }],
+    context.osUser,
+  );
   try {
-    const connection = connectionString({ host: source.host, port: String(source.port), user: REWIND_ROLE, dbname: 'postgres', application_name: 'pgbaton-rewind', connect_timeout: '5', options: '-c jit=off', passfile });
+    const connection = connectionString({
+      host: source.host,
+      port: String(source.port),
+      user: REWIND_ROLE,
+      dbname: 'postgres',
+      application_name: 'pgbaton-rewind',
+      connect_timeout: '5',
+      options: '-c jit=off',
+      passfile,
+    });
     const config = context.majorVersion >= CONFIG_FILE_OPTION_SINCE ? [`--config-file=${configFilePath(context.stateDir)}`] : [];
-    const result = await runTool(context, { tool: 'pg_rewind', args: ['-R', `--target-pgdata=${context.config.dataDir}`, `--source-server=${connection}`, ...config], deadlineMs: REWIND_DEADLINE_MS, signal, passfile });
+    const result = await runTool(context, {
+      tool: 'pg_rewind',
+      args: ['-R', `--target-pgdata=${context.config.dataDir}`, `--source-server=${connection}`, ...config],
+      deadlineMs: REWIND_DEADLINE_MS,
+      signal,
+      passfile,
+    });
     const why = whyToolFailed('pg_rewind', result);
     if (why !== null || result.kind !== 'ended') return failed('PGB-1311', why ?? 'pg_rewind was stopped');
     return { kind: 'ran', untouched: /no rewind required/.test(`${result.stdout}${result.stderr}`) };
@@ -171,8 +229,12 @@ function whyNotRewound(after: ControlData | null, own: WalExtent, leader: WalExt
   if (after === null) return 'the control file cannot be read after the rewind';
   if (untouched) {
     // Right only if everything we have is part of what the source grew from.
-    return contains(leader, extentPosition(own)) ? null : 'pg_rewind found nothing to do, but the own WAL is not part of the history of the source';
+    return contains(leader, extentPosition(own))
+      ? null
+      : 'pg_rewind found nothing to do, but the own WAL is not part of the history of the source';
   }
   if (after.state !== 'in archive recovery') return `the control file says "${after.state}" after the rewind`;
-  return after.minRecoveryTimeline === leader.history.timeline ? null : `the rewound directory aims at timeline ${String(after.minRecoveryTimeline)}, the source is on ${String(leader.history.timeline)}`;
+  return after.minRecoveryTimeline === leader.history.timeline
+    ? null
+    : `the rewound directory aims at timeline ${String(after.minRecoveryTimeline)}, the source is on ${String(leader.history.timeline)}`;
 }

@@ -19,9 +19,12 @@ export function roleSql(verifiers: Verifiers, majorVersion: number): string {
     `GRANT EXECUTE ON FUNCTION pg_catalog.pg_wal_replay_resume() TO ${MONITOR_ROLE}`,
     `GRANT SELECT ON pg_catalog.pg_file_settings TO ${MONITOR_ROLE}`,
     `GRANT EXECUTE ON FUNCTION pg_catalog.pg_show_all_file_settings() TO ${MONITOR_ROLE}`,
-    ...['pg_ls_dir(text, boolean, boolean)', 'pg_stat_file(text, boolean)', 'pg_read_binary_file(text)', 'pg_read_binary_file(text, bigint, bigint, boolean)'].map(
-      (signature) => `GRANT EXECUTE ON FUNCTION pg_catalog.${signature} TO ${REWIND_ROLE}`,
-    ),
+    ...[
+      'pg_ls_dir(text, boolean, boolean)',
+      'pg_stat_file(text, boolean)',
+      'pg_read_binary_file(text)',
+      'pg_read_binary_file(text, bigint, bigint, boolean)',
+    ].map((signature) => `GRANT EXECUTE ON FUNCTION pg_catalog.${signature} TO ${REWIND_ROLE}`),
     ...checkpointRights(majorVersion),
   ];
   // An error in single-user mode does not end the server; the caller looks for the last line.

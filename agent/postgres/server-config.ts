@@ -45,7 +45,11 @@ export class ServerConfig {
     await this.load();
     await this.#inTurn(async () => {
       const next = change(this.#rendered);
-      const settings = renderSettings(next, { ...this.#context, applicationName: this.#applicationName, passfile: (follow) => epochPassfile(this.#context.runDir, follow) });
+      const settings = renderSettings(next, {
+        ...this.#context,
+        applicationName: this.#applicationName,
+        passfile: (follow) => epochPassfile(this.#context.runDir, follow),
+      });
       const owner = this.#context.osUser;
       // Open last, close first: between the two writes the stricter of both must hold.
       if (!next.open) await this.#writeHba(false);
@@ -59,7 +63,11 @@ export class ServerConfig {
   async admit(follow: Follow): Promise<void> {
     const path = epochPassfile(this.#context.runDir, follow);
     const { replicationPassword } = this.#context.secrets;
-    await writePassfile(path, [{ host: follow.host, port: follow.port, database: 'replication', user: REPLICATION_ROLE, password: replicationPassword }], this.#context.osUser);
+    await writePassfile(
+      path,
+      [{ host: follow.host, port: follow.port, database: 'replication', user: REPLICATION_ROLE, password: replicationPassword }],
+      this.#context.osUser,
+    );
     await emptyPassfiles(this.#context.runDir, path, this.#context.osUser);
   }
 

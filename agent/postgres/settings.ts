@@ -73,12 +73,34 @@ const OWNED: Readonly<Record<string, string>> = {
 };
 
 /** Set by us at one time or another: removed from postgresql.auto.conf, which would win over everything here. */
-const OWNED_ELSEWHERE = ['synchronous_standby_names', 'primary_conninfo', 'primary_slot_name', 'listen_addresses', 'port', 'unix_socket_directories', 'cluster_name', 'promote_trigger_file', 'archive_command', 'archive_library', 'recovery_target_inclusive', 'recovery_target_action', 'idle_replication_slot_timeout'];
+const OWNED_ELSEWHERE = [
+  'synchronous_standby_names',
+  'primary_conninfo',
+  'primary_slot_name',
+  'listen_addresses',
+  'port',
+  'unix_socket_directories',
+  'cluster_name',
+  'promote_trigger_file',
+  'archive_command',
+  'archive_library',
+  'recovery_target_inclusive',
+  'recovery_target_action',
+  'idle_replication_slot_timeout',
+];
 
 const ARCHIVING = ['archive_command', 'archive_library'] as const;
 
 /** Recorded in the control file and compared by every standby that starts: a directory made with larger ones would not come up as a standby. */
-const RECORDED = ['wal_level', 'wal_log_hints', 'max_connections', 'max_worker_processes', 'max_wal_senders', 'max_prepared_transactions', 'max_locks_per_transaction'] as const;
+const RECORDED = [
+  'wal_level',
+  'wal_log_hints',
+  'max_connections',
+  'max_worker_processes',
+  'max_wal_senders',
+  'max_prepared_transactions',
+  'max_locks_per_transaction',
+] as const;
 
 /** What the running server will have for them, where that is not PostgreSQL's default. */
 export function recordedSettings(config: NodePostgresConfig): Readonly<Record<string, string>> {
@@ -104,11 +126,22 @@ export function renderSettings(rendered: Rendered, input: SettingsInput): string
     cluster_name: input.name,
     ...archiving(rendered.open, input),
     synchronous_standby_names: renderSync(rendered.sync),
-    primary_conninfo: rendered.follow === null || input.applicationName === null ? '' : renderConninfo(rendered.follow, input.applicationName, input.passfile(rendered.follow)),
+    primary_conninfo:
+      rendered.follow === null || input.applicationName === null
+        ? ''
+        : renderConninfo(rendered.follow, input.applicationName, input.passfile(rendered.follow)),
     primary_slot_name: rendered.follow === null ? '' : rendered.follow.slot,
   };
   const include = config.baseConfigFile === null ? [] : [`include_if_exists = ${quoteSetting(config.baseConfigFile)}`];
-  return [`${STATE_LINE}${encodeRendered(rendered)}`, '# Written by pgbaton; changes made here are lost.', ...include, ...lines(RAISABLE), ...lines(parameters), ...lines(owned), ''].join('\n');
+  return [
+    `${STATE_LINE}${encodeRendered(rendered)}`,
+    '# Written by pgbaton; changes made here are lost.',
+    ...include,
+    ...lines(RAISABLE),
+    ...lines(parameters),
+    ...lines(owned),
+    '',
+  ].join('\n');
 }
 
 /** What the file was rendered from; null when it is not one of ours. */
@@ -127,7 +160,12 @@ export function parseRendered(text: string): Rendered | null {
   const sync = parseSync(parsed.data.sync);
   const { follow } = parsed.data;
   if (sync === null) return null;
-  return { sync, follow: follow === null ? null : { ...follow, epoch: epoch(BigInt(follow.epoch)) }, open: parsed.data.open, leavingEmpty: parsed.data.leavingEmpty };
+  return {
+    sync,
+    follow: follow === null ? null : { ...follow, epoch: epoch(BigInt(follow.epoch)) },
+    open: parsed.data.open,
+    leavingEmpty: parsed.data.leavingEmpty,
+  };
 }
 
 /** postgresql.auto.conf without the lines that would overrule ours. Null: nothing to change. */
@@ -192,7 +230,12 @@ const renderedSchema = z.strictObject({
 });
 
 function encodeRendered({ sync, follow, open, leavingEmpty }: Rendered): string {
-  return JSON.stringify({ sync: renderSync(sync), follow: follow === null ? null : { epoch: follow.epoch.toString(), host: follow.host, port: follow.port, slot: follow.slot }, open, leavingEmpty });
+  return JSON.stringify({
+    sync: renderSync(sync),
+    follow: follow === null ? null : { epoch: follow.epoch.toString(), host: follow.host, port: follow.port, slot: follow.slot },
+    open,
+    leavingEmpty,
+  });
 }
 
 /** Two settings that stand in the file as the same text. */

@@ -18,16 +18,27 @@ const READ_SLOT_VERSION = 150_000;
 export async function keepSlots(server: LocalServer, wanted: readonly string[], signal: AbortSignal): Promise<Outcome> {
   const session = await server.replicationSession();
   try {
-    const rows = await session.query("select slot_name as name, active::text as active, restart_lsn::text as restart, wal_status as status from pg_replication_slots where slot_type = 'physical'", QUERY_DEADLINE_MS);
+    const rows = await session.query(
+      "select slot_name as name, active::text as active, restart_lsn::text as restart, wal_status as status from pg_replication_slots where slot_type = 'physical'",
+      QUERY_DEADLINE_MS,
+    );
     const present = new Map(rows.map((row) => [text(row, 'name') ?? '', row]));
     for (const name of wanted) {
       // A slot that lost its WAL never gets it back; its member is cloned again and needs a new one.
       if (isLost(present.get(name))) await dropSlot(session, name);
-      if (!present.has(name) || isLost(present.get(name))) await session.query('select pg_create_physical_replication_slot($1, true)', QUERY_DEADLINE_MS, [name]);
+      if (!present.has(name) || isLost(present.get(name)))
+        await session.query('select pg_create_physical_replication_slot($1, true)', QUERY_DEADLINE_MS, [name]);
     }
-    for (const [name, row] of present) if (OUR_SLOT.test(name) && !wanted.includes(name) && text(row, 'active') === 'false') await dropSlot(session, name);
+    for (const [name, row] of present)
+      if (OUR_SLOT.test(name) && !wanted.includes(name) && text(row, 'active') === 'false') await dropSlot(session, name);
     const { follow } = server.config.rendered;
-    if (follow !== null && !signal.aborted) await advance(server, session, follow, wanted.filter((name) => present.has(name)));
+    if (follow !== null && !signal.aborted)
+      await advance(
+        server,
+        session,
+        follow,
+        wanted.filter((name) => present.has(name)),
+      );
     return DONE;
   } finally {
     session.destroy();
@@ -42,7 +53,10 @@ export async function ensureSlotAt(server: LocalServer, source: Follow): Promise
     return DONE;
   } catch (error) {
     if (error instanceof Error && 'code' in error && error.code === DUPLICATE_OBJECT) return DONE;
-    return failed('PGB-1310', `the slot ${source.slot} cannot be made on ${source.host}: ${error instanceof Error ? error.message : String(error)}`);
+    return failed(
+      'PGB-1310',
+      `the slot ${source.slot} cannot be made on ${source.host}: ${error instanceof Error ? error.message : String(error)}`,
+    );
   } finally {
     session.destroy();
   }
@@ -51,11 +65,25 @@ export async function ensureSlotAt(server: LocalServer, source: Follow): Promise
 /** A session of the replication protocol on the node one follows. */
 export async function walsenderSession(server: LocalServer, source: Follow): Promise<ControlSession> {
   const { replicationPassword } = server.context.secrets;
-  return ControlSession.open({ host: source.host, port: source.port, user: REPLICATION_ROLE, password: replicationPassword, database: 'postgres', applicationName: 'pgbaton', replication: true }, CONNECT_DEADLINE_MS);
+  return ControlSession.open(
+    {
+      host: source.host,
+      port: source.port,
+      user: REPLICATION_ROLE,
+      password: replicationPassword,
+      database: 'postgres',
+      applicationName: 'pgbaton',
+      replication: true,
+    },
+    CONNECT_DEADLINE_MS,
+  );
 }
 
 async function advance(server: LocalServer, session: ControlSession, source: Follow, names: readonly string[]): Promise<void> {
-  const [version] = await session.query("select current_setting('server_version_num') as num, pg_is_in_recovery()::text as standby", QUERY_DEADLINE_MS);
+  const [version] = await session.query(
+    "select current_setting('server_version_num') as num, pg_is_in_recovery()::text as standby",
+    QUERY_DEADLINE_MS,
+  );
   if (version === undefined || text(version, 'standby') !== 'true' || Number(text(version, 'num')) < READ_SLOT_VERSION) return;
   const primary = await walsenderSession(server, source);
   try {

@@ -19,7 +19,9 @@ const READY_DEADLINE_MS = 3_600_000;
 const EXIT_POLL_MS = 3;
 const LOG_TAIL_CHARS = 2_000;
 
-export type Stop = { readonly kind: 'done'; readonly final: WalPosition | null } | { readonly kind: 'failed'; readonly code: string; readonly why: string };
+export type Stop =
+  | { readonly kind: 'done'; readonly final: WalPosition | null }
+  | { readonly kind: 'failed'; readonly code: string; readonly why: string };
 
 export async function start(server: LocalServer, as: StartAs, extent: WalExtent | null, signal: AbortSignal): Promise<Outcome> {
   const { dataDir } = server.context.config;
@@ -41,7 +43,12 @@ export async function start(server: LocalServer, as: StartAs, extent: WalExtent 
 }
 
 /** SIGINT; resolves when the server is verified dead. `finalPosition` looks at the directory afterwards. */
-export async function stopFast(server: LocalServer, deadlineMs: number, finalPosition: () => Promise<WalPosition | null>, signal: AbortSignal): Promise<Stop> {
+export async function stopFast(
+  server: LocalServer,
+  deadlineMs: number,
+  finalPosition: () => Promise<WalPosition | null>,
+  signal: AbortSignal,
+): Promise<Stop> {
   if (server.postmasterPid() !== null) {
     // A running archive command holds the stop up. Closing takes it out of the way.
     await server.config.update((rendered) => ({ ...rendered, open: false }));
@@ -60,7 +67,8 @@ async function whyUnfit(server: LocalServer, dataDir: string): Promise<Outcome |
     throw error;
   });
   if (version === null) return failed('PGB-1106', `${dataDir} holds no PostgreSQL`);
-  if (Number(version.trim()) !== server.context.majorVersion) return failed('PGB-1302', `${dataDir} is of version ${version.trim()}, the programs are ${String(server.context.majorVersion)}`);
+  if (Number(version.trim()) !== server.context.majorVersion)
+    return failed('PGB-1302', `${dataDir} is of version ${version.trim()}, the programs are ${String(server.context.majorVersion)}`);
   const why = server.whyNotDead();
   return why === null ? null : failed('PGB-1304', why);
 }
@@ -99,7 +107,17 @@ async function removeSocketLock(server: LocalServer): Promise<void> {
 function postmasterArguments(server: LocalServer): readonly string[] {
   const { context } = server;
   const { stateDir } = context;
-  return [program(context, 'postgres'), '-D', context.config.dataDir, '-c', `config_file=${configFilePath(stateDir)}`, '-c', `hba_file=${hbaFilePath(stateDir)}`, '-c', `ident_file=${identFilePath(stateDir)}`];
+  return [
+    program(context, 'postgres'),
+    '-D',
+    context.config.dataDir,
+    '-c',
+    `config_file=${configFilePath(stateDir)}`,
+    '-c',
+    `hba_file=${hbaFilePath(stateDir)}`,
+    '-c',
+    `ident_file=${identFilePath(stateDir)}`,
+  ];
 }
 
 /** Line 8 of postmaster.pid says `ready` the moment connections are accepted; asking by connecting would be later and fill the log. */
@@ -126,7 +144,11 @@ async function logBytes(server: LocalServer): Promise<number> {
 async function newestLogLines(server: LocalServer, from: number): Promise<string> {
   const log = await readFile(logPath(server)).catch(() => Buffer.alloc(0));
   const text = log.subarray(Math.max(from, log.length - LOG_TAIL_CHARS)).toString('utf8');
-  return text.split('\n').filter((line) => /FATAL|PANIC|ERROR/.test(line)).slice(-3).join(' | ');
+  return text
+    .split('\n')
+    .filter((line) => /FATAL|PANIC|ERROR/.test(line))
+    .slice(-3)
+    .join(' | ');
 }
 
 function logPath(server: LocalServer): string {

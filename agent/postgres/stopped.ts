@@ -3,7 +3,7 @@
  * directory changes.
  */
 import { join } from 'node:path';
-import { messageOf } from '../../shared/errors.ts';
+import { describeError, messageOf } from '../../shared/errors.ts';
 import { wasPrimary, wasStoppedCleanly } from './controldata.ts';
 import type { LocalContext } from './context.ts';
 import { contentOf, fingerprint } from './data-directory.ts';
@@ -42,15 +42,34 @@ export class StoppedDirectory {
     try {
       const content = await contentOf(dataDir);
       if (content === 'absent' || content === 'empty') return { kind: 'absent' };
-      if (content === 'foreign') return { kind: 'silent', why: `${dataDir} holds something that is no PostgreSQL` };
+      if (content === 'foreign')
+        return { kind: 'silent', code: 'PGB-1301', why: `${dataDir} holds something that is no PostgreSQL data directory: it is not touched` };
+      // Programs of another major version read nonsense, or nothing, out of the directory.
+      const version = (await readIfThere(join(dataDir, 'PG_VERSION')))?.trim() ?? '';
+      if (Number(version) !== this.#context.majorVersion)
+        return { kind: 'silent', code: 'PGB-1302', why: `${dataDir} is of version ${version}, the programs are ${String(this.#context.majorVersion)}` };
       const control = await readControlData(this.#context, dataDir, this.#never);
       if (control === null) return { kind: 'silent', why: `the control file of ${dataDir} cannot be read` };
       const extent = await readStoppedExtent(this.#context, dataDir, control, this.#never);
       // A copy that was never started still has the control file of the primary it was taken from.
       const isFreshCopy = (await readIfThere(join(dataDir, 'backup_label'))) !== null;
-      return { kind: 'stopped', systemId: control.systemId, wasPrimary: wasPrimary(control) && !isFreshCopy, cleanly: wasStoppedCleanly(control), extent, marker: await readMarker(dataDir) };
+      return {
+        kind: 'stopped',
+        systemId: control.systemId,
+        wasPrimary: wasPrimary(control) && !isFreshCopy,
+        cleanly: wasStoppedCleanly(control),
+        extent,
+        marker: await readMarker(dataDir),
+      };
     } catch (error) {
-      return { kind: 'silent', why: messageOf(error) };
+      return { kind: 'silent', ...codedReason(error) };
     }
   }
+}
+
+/** A look may fail for a passing reason; only what the system itself refuses is news for an operator. */
+function codedReason(error: unknown): { readonly why: string; readonly code?: string } {
+  const { code } = describeError(error);
+  const why = messageOf(error);
+  return code === 'PGB-1105' || code === 'PGB-1104' ? { why, code } : { why };
 }

@@ -18,10 +18,16 @@ export function renderSync(setting: SyncSetting): string {
     case 'no-wait':
       return '';
     case 'any':
-      assert(setting.set.k >= 1 && setting.set.members.length >= setting.set.k, 'a set in force needs at least one acknowledgement and enough members');
+      assert(
+        setting.set.k >= 1 && setting.set.members.length >= setting.set.k,
+        'a set in force needs at least one acknowledgement and enough members',
+      );
       return `ANY ${String(setting.set.k)} (${setting.set.members.map(quote).join(',')})`;
     case 'first':
-      assert(setting.set.k >= 1 && setting.set.members.length >= setting.set.k, 'a set in force needs at least one acknowledgement and enough members');
+      assert(
+        setting.set.k >= 1 && setting.set.members.length >= setting.set.k,
+        'a set in force needs at least one acknowledgement and enough members',
+      );
       return `FIRST ${String(setting.set.k)} (${[`gen-${String(setting.generation)}`, ...setting.set.members].map(quote).join(',')})`;
     default:
       return unreachable(setting);

@@ -37,7 +37,13 @@ export async function writeSync(server: LocalServer, setting: SyncSetting, signa
   return DONE;
 }
 
-export async function proveSync(server: LocalServer, setting: SyncSetting, former: readonly MemberId[], deadlineMs: number, signal: AbortSignal): Promise<Outcome> {
+export async function proveSync(
+  server: LocalServer,
+  setting: SyncSetting,
+  former: readonly MemberId[],
+  deadlineMs: number,
+  signal: AbortSignal,
+): Promise<Outcome> {
   const untilMs = monotonicMs() + deadlineMs;
   const shown = await showsOnFreshSession(server, setting, deadlineMs, signal);
   if (!shown) return failed('PGB-1313', `a fresh connection does not show ${renderSync(setting)}${await configurationErrors(server)}`);
@@ -51,11 +57,15 @@ export async function proveSync(server: LocalServer, setting: SyncSetting, forme
   if (standby) return DONE;
   const session = await server.session();
   const members = [...new Set([...former, ...membersOf(setting)])];
-  const proven = await poll({ everyMs: POLL_MS, deadlineMs: (untilMs - monotonicMs()) / 2, signal }, async () => ((await stale(session, setting, members)).length === 0 ? true : null));
+  const proven = await poll({ everyMs: POLL_MS, deadlineMs: (untilMs - monotonicMs()) / 2, signal }, async () =>
+    (await stale(session, setting, members)).length === 0 ? true : null,
+  );
   if (proven === true) return DONE;
   // A walsender that is busy or frozen still acknowledges by the former list: it must go.
   for (const pid of await stale(session, setting, members)) await session.query(`select pg_terminate_backend(${pid})`, QUERY_DEADLINE_MS);
-  const gone = await poll({ everyMs: POLL_MS, deadlineMs: untilMs - monotonicMs(), signal }, async () => ((await stale(session, setting, members)).length === 0 ? true : null));
+  const gone = await poll({ everyMs: POLL_MS, deadlineMs: untilMs - monotonicMs(), signal }, async () =>
+    (await stale(session, setting, members)).length === 0 ? true : null,
+  );
   return gone === true ? DONE : failed('PGB-1321', `a walsender neither shows the priority of ${renderSync(setting)} nor ends`);
 }
 
@@ -71,7 +81,8 @@ async function put(server: LocalServer, setting: SyncSetting): Promise<void> {
 /** '' → placeholder → a probe commit seen waiting. Only then may a real list follow, whose first acknowledgement would hide the difference. */
 async function throughPlaceholder(server: LocalServer, signal: AbortSignal): Promise<Outcome> {
   await put(server, PLACEHOLDER);
-  if (!(await showsOnFreshSession(server, PLACEHOLDER, STEP_DEADLINE_MS, signal))) return failed('PGB-1313', 'the placeholder is not in force');
+  if (!(await showsOnFreshSession(server, PLACEHOLDER, STEP_DEADLINE_MS, signal)))
+    return failed('PGB-1313', 'the placeholder is not in force');
   // A standby cannot commit anything that would be seen waiting. It is started with a list, never with the empty one, so this is none of ours.
   if (await isStandby(server)) return failed('PGB-1313', 'a standby that ran with the empty list must be restarted');
   if (!(await seenWaiting(server, STEP_DEADLINE_MS, signal))) return failed('PGB-1313', 'no commit was seen waiting under the placeholder');
@@ -82,7 +93,8 @@ async function throughPlaceholder(server: LocalServer, signal: AbortSignal): Pro
 /** Between two real sets of a standby: its cascading walsenders cannot show which of both they have read. */
 async function restBetween(server: LocalServer, signal: AbortSignal): Promise<Outcome> {
   await put(server, PLACEHOLDER);
-  if (!(await showsOnFreshSession(server, PLACEHOLDER, STEP_DEADLINE_MS, signal))) return failed('PGB-1313', 'the placeholder is not in force');
+  if (!(await showsOnFreshSession(server, PLACEHOLDER, STEP_DEADLINE_MS, signal)))
+    return failed('PGB-1313', 'the placeholder is not in force');
   const session = await server.session();
   await session.query('select pg_terminate_backend(pid) from pg_stat_replication', QUERY_DEADLINE_MS);
   return DONE;
@@ -91,7 +103,9 @@ async function restBetween(server: LocalServer, signal: AbortSignal): Promise<Ou
 async function showsOnFreshSession(server: LocalServer, setting: SyncSetting, deadlineMs: number, signal: AbortSignal): Promise<boolean> {
   const expected = renderSync(setting);
   const seen = await poll({ everyMs: POLL_MS, deadlineMs, signal }, async () => {
-    const session = await server.freshSession(CONNECT_DEADLINE_MS);
+    // A session that is slow to open on a busy machine is tried again within the deadline.
+    const session = await server.freshSession(CONNECT_DEADLINE_MS).catch(() => null);
+    if (session === null) return null;
     try {
       const [row] = await session.query("select current_setting('synchronous_standby_names') as value", QUERY_DEADLINE_MS);
       return row !== undefined && text(row, 'value') === expected ? true : null;
@@ -152,7 +166,10 @@ export async function isStandby(server: LocalServer): Promise<boolean> {
 // One bad line anywhere makes PostgreSQL ignore the whole reload, in silence.
 async function configurationErrors(server: LocalServer): Promise<string> {
   const session = await server.session();
-  const rows = await session.query("select coalesce(name, '') || ': ' || error as fault from pg_file_settings where error is not null", QUERY_DEADLINE_MS);
+  const rows = await session.query(
+    "select coalesce(name, '') || ': ' || error as fault from pg_file_settings where error is not null",
+    QUERY_DEADLINE_MS,
+  );
   return rows.length === 0 ? '' : ` (${rows.map((row) => text(row, 'fault') ?? '').join('; ')})`;
 }
 

@@ -30,10 +30,20 @@ export async function runTool(context: LocalContext, call: ToolCall): Promise<To
   if (call.signal.aborted) return { kind: 'stopped', why: 'given up before it began', stderr: '' };
   const user = context.osUser;
   const drop = user === null ? [] : ['--reuid', user.name, '--regid', String(user.gid), '--init-groups'];
-  const environment = { PATH: process.env['PATH'] ?? '/usr/bin:/bin', LC_ALL: 'C', HOME: '/', ...(call.passfile === undefined ? {} : { PGPASSFILE: call.passfile }) };
+  const environment = {
+    PATH: process.env['PATH'] ?? '/usr/bin:/bin',
+    LC_ALL: 'C',
+    HOME: '/',
+    ...(call.passfile === undefined ? {} : { PGPASSFILE: call.passfile }),
+  };
   return new Promise<ToolResult>((resolve) => {
     // A session of its own, so that the programs it starts itself (pg_rewind starts postgres) can be ended with it.
-    const child = spawn('setpriv', [...drop, '--pdeathsig', 'KILL', '--', program(context, call.tool), ...call.args], { env: environment, cwd: '/', detached: true, stdio: ['pipe', 'pipe', 'pipe'] });
+    const child = spawn('setpriv', [...drop, '--pdeathsig', 'KILL', '--', program(context, call.tool), ...call.args], {
+      env: environment,
+      cwd: '/',
+      detached: true,
+      stdio: ['pipe', 'pipe', 'pipe'],
+    });
     const limit = call.outputCharsMax ?? OUTPUT_CHARS_MAX;
     let stdout = '';
     let stderr = '';
@@ -59,8 +69,16 @@ export async function runTool(context: LocalContext, call: ToolCall): Promise<To
     // A program that ends before it has read everything closes the pipe; its exit code tells the rest.
     child.stdin.on('error', () => undefined);
     child.stdin.end(call.stdin ?? '');
-    child.once('error', (error) => finish({ kind: 'ended', code: null, stdout, stderr: `${stderr}${error.message}`, tookMs: monotonicMs() - startedAtMs }));
-    child.once('close', (code) => finish(stopped === null ? { kind: 'ended', code, stdout, stderr, tookMs: monotonicMs() - startedAtMs } : { kind: 'stopped', why: stopped, stderr }));
+    child.once('error', (error) =>
+      finish({ kind: 'ended', code: null, stdout, stderr: `${stderr}${error.message}`, tookMs: monotonicMs() - startedAtMs }),
+    );
+    child.once('close', (code) =>
+      finish(
+        stopped === null
+          ? { kind: 'ended', code, stdout, stderr, tookMs: monotonicMs() - startedAtMs }
+          : { kind: 'stopped', why: stopped, stderr },
+      ),
+    );
   });
 }
 

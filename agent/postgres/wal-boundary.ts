@@ -5,13 +5,22 @@
 import { open, readdir } from 'node:fs/promises';
 import { join } from 'node:path';
 import { parseLsn, formatLsn, type Lsn } from '../../shared/domain/lsn.ts';
-import type { TimelineHistory, TimelineId } from '../../shared/domain/timeline.ts';
+import type { TimelineHistory } from '../../shared/domain/timeline.ts';
 import type { WalExtent } from '../../shared/domain/wal-position.ts';
 import { parseControlData, type ControlData } from './controldata.ts';
 import { walDirectory, type LocalContext } from './context.ts';
 import { historyAt, historyIds, readHistory } from './history-files.ts';
 import { runTool } from './tools.ts';
-import { beforePageHeader, isWrittenSegment, LONG_HEADER_BYTES, parseSegmentName, recordEnd, segmentOf, segmentStart, type SegmentName } from './wal-file.ts';
+import {
+  beforePageHeader,
+  isWrittenSegment,
+  LONG_HEADER_BYTES,
+  parseSegmentName,
+  recordEnd,
+  segmentOf,
+  segmentStart,
+  type SegmentName,
+} from './wal-file.ts';
 
 const CONTROL_DEADLINE_MS = 5_000;
 const WALDUMP_DEADLINE_MS = 60_000;
@@ -23,13 +32,21 @@ export async function readControlData(context: LocalContext, dataDir: string, si
   return result.kind === 'ended' && result.code === 0 ? parseControlData(result.stdout) : null;
 }
 
-export async function readStoppedExtent(context: LocalContext, dataDir: string, control: ControlData, signal: AbortSignal): Promise<WalExtent | null> {
+export async function readStoppedExtent(
+  context: LocalContext,
+  dataDir: string,
+  control: ControlData,
+  signal: AbortSignal,
+): Promise<WalExtent | null> {
   const walDir = walDirectory(dataDir);
-  const segments = (await readdir(walDir)).map((name) => parseSegmentName(name, control.walSegmentBytes)).filter((segment) => segment !== null);
+  const segments = (await readdir(walDir))
+    .map((name) => parseSegmentName(name, control.walSegmentBytes))
+    .filter((segment) => segment !== null);
   for (const history of await possibleHistories(walDir, control)) {
-    const written = await newestWritten(walDir, segments, history.timeline, control);
+    const ofTimeline = segments.filter(({ timeline }) => timeline === history.timeline);
+    const written = await newestWritten(walDir, ofTimeline, control);
     if (written === null) continue;
-    const end = await lastRecordEnd(context, walDir, written, control, signal);
+    const end = await lastRecordEnd(context, walDir, ofTimeline, written, control, signal);
     if (end !== null) return { history: historyAt(history, end), lsn: end };
   }
   return null;
@@ -49,9 +66,9 @@ async function possibleHistories(walDir: string, control: ControlData): Promise<
   return [...younger.toReversed(), ...(own === null ? [] : [own])];
 }
 
-async function newestWritten(walDir: string, segments: readonly SegmentName[], timeline: TimelineId, control: ControlData): Promise<SegmentName | null> {
-  const ofTimeline = segments.filter((segment) => segment.timeline === timeline && segment.segment >= segmentOf(control.redo, control.walSegmentBytes));
-  for (const segment of ofTimeline.toSorted((a, b) => (a.segment < b.segment ? 1 : -1))) {
+async function newestWritten(walDir: string, ofTimeline: readonly SegmentName[], control: ControlData): Promise<SegmentName | null> {
+  const sinceRedo = ofTimeline.filter(({ segment }) => segment >= segmentOf(control.redo, control.walSegmentBytes));
+  for (const segment of sinceRedo.toSorted((a, b) => (a.segment < b.segment ? 1 : -1))) {
     if (isWrittenSegment(await readHeader(join(walDir, segment.name)), segment, control.walSegmentBytes, control.systemId)) return segment;
   }
   return null;
@@ -59,39 +76,62 @@ async function newestWritten(walDir: string, segments: readonly SegmentName[], t
 
 /**
  * Begins in the newest segment; a record that covers all of it began in an earlier one. The end of that segment is given as the end: looking
- * for a next one that is not there, pg_waldump would wait five seconds for it.
+ * for a next one that is not there, pg_waldump would wait five seconds for it. Both segments are named, because otherwise it learns the segment
+ * size from whatever file it finds first, and a preallocated one says zero.
  */
-async function lastRecordEnd(context: LocalContext, walDir: string, newest: SegmentName, control: ControlData, signal: AbortSignal): Promise<Lsn | null> {
+async function lastRecordEnd(
+  context: LocalContext,
+  walDir: string,
+  ofTimeline: readonly SegmentName[],
+  newest: SegmentName,
+  control: ControlData,
+  signal: AbortSignal,
+): Promise<Lsn | null> {
   const { walSegmentBytes } = control;
   const redoSegment = segmentOf(control.redo, walSegmentBytes);
   const end = segmentStart(newest.segment + 1n, walSegmentBytes);
+  const rangeFrom = (start: Lsn): readonly string[] | null => {
+    const first = ofTimeline.find(({ segment }) => segment === segmentOf(start, walSegmentBytes));
+    return first === undefined ? null : ['-p', walDir, '-s', formatLsn(start), '-e', formatLsn(end), first.name, newest.name];
+  };
   for (let segment = newest.segment; segment >= redoSegment; segment -= 1n) {
-    const start = segment === redoSegment ? control.redo : segmentStart(segment, walSegmentBytes);
-    const timeline = await timelineForReading(walDir, newest, segment, control);
-    const range = ['-p', walDir, '-t', String(timeline), '-s', formatLsn(start), '-e', formatLsn(end)];
+    // Null: before the fork, where the segments have the parent's name. A record that long is left to whoever can read across names.
+    const range = rangeFrom(segment === redoSegment ? control.redo : segmentStart(segment, walSegmentBytes));
+    if (range === null) return null;
     const result = await runTool(context, { tool: 'pg_waldump', args: ['-q', ...range], deadlineMs: WALDUMP_DEADLINE_MS, signal });
     if (result.kind === 'stopped') return null;
     const direct = parseLsn(/invalid record length at ([0-9A-F]+\/[0-9A-F]+)/.exec(result.stderr)?.[1] ?? '');
     if (direct !== null) return beforePageHeader(direct, walSegmentBytes);
     const lastRecord = parseLsn(/error in WAL record at ([0-9A-F]+\/[0-9A-F]+)/.exec(result.stderr)?.[1] ?? '');
-    const lastRange = lastRecord === null ? range : ['-p', walDir, '-t', String(timeline), '-s', formatLsn(lastRecord), '-n', '1'];
+    const lastRange = lastRecord === null ? range : rangeFrom(lastRecord);
     // Neither error: every record up to the end of the segment is whole, and the last one printed is the last.
-    const found = lastRecord === null && result.code !== 0 ? null : await endOfLastPrinted(context, lastRange, end, walSegmentBytes, signal);
+    if (lastRange === null || (lastRecord === null && result.code !== 0)) continue;
+    const found = await endOfLastPrinted(
+      context,
+      lastRecord === null ? lastRange : ['-n', '1', ...lastRange],
+      end,
+      walSegmentBytes,
+      signal,
+    );
     if (found !== null) return found;
   }
   return null;
 }
 
-// The segment before a fork exists under the parent's name only.
-async function timelineForReading(walDir: string, newest: SegmentName, segment: bigint, control: ControlData): Promise<TimelineId> {
-  if (segment === newest.segment) return newest.timeline;
-  const history = await readHistory(walDir, newest.timeline);
-  const ancestor = history?.ancestors.find(({ end }) => segmentOf(end, control.walSegmentBytes) > segment);
-  return ancestor?.timeline ?? newest.timeline;
-}
-
-async function endOfLastPrinted(context: LocalContext, range: readonly string[], end: Lsn, segmentBytes: number, signal: AbortSignal): Promise<Lsn | null> {
-  const result = await runTool(context, { tool: 'pg_waldump', args: range, deadlineMs: WALDUMP_DEADLINE_MS, signal, outputCharsMax: LAST_RECORDS_CHARS });
+async function endOfLastPrinted(
+  context: LocalContext,
+  range: readonly string[],
+  end: Lsn,
+  segmentBytes: number,
+  signal: AbortSignal,
+): Promise<Lsn | null> {
+  const result = await runTool(context, {
+    tool: 'pg_waldump',
+    args: range,
+    deadlineMs: WALDUMP_DEADLINE_MS,
+    signal,
+    outputCharsMax: LAST_RECORDS_CHARS,
+  });
   if (result.kind === 'stopped') return null;
   const line = result.stdout.split('\n').findLast((one) => one.includes('len (rec/tot):'));
   const total = /len \(rec\/tot\):\s*\d+\/\s*(\d+)/.exec(line ?? '')?.[1];

@@ -31,7 +31,11 @@ export function parseSegmentName(name: string, segmentBytes: number): SegmentNam
  * zero.
  */
 export function isWrittenSegment(header: Buffer, { segment }: SegmentName, segmentBytes: number, systemId: string): boolean {
-  return header.length >= LONG_HEADER_BYTES && header.readBigUInt64LE(8) === segment * BigInt(segmentBytes) && header.readBigUInt64LE(24) === BigInt(systemId);
+  return (
+    header.length >= LONG_HEADER_BYTES &&
+    header.readBigUInt64LE(8) === segment * BigInt(segmentBytes) &&
+    header.readBigUInt64LE(24) === BigInt(systemId)
+  );
 }
 
 /** The end of a record as PostgreSQL counts it: its bytes and every page header it crosses, rounded up to the alignment. */

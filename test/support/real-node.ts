@@ -78,7 +78,16 @@ export async function makeNode(name: string, changes: Partial<NodePostgresConfig
     walSegmentSizeMb: 4,
     ...changes,
   };
-  const guardOptions = { socketPath: join(runDir, 'guard.sock'), dataDir, nodeFilePath: join(stateDir, 'node.pgbaton'), logDir: join(stateDir, 'log'), osUser: config.osUser, configFile: join(stateDir, 'postgres', 'postgresql.conf'), program: null, idleMs };
+  const guardOptions = {
+    socketPath: join(runDir, 'guard.sock'),
+    dataDir,
+    nodeFilePath: join(stateDir, 'node.pgbaton'),
+    logDir: join(stateDir, 'log'),
+    osUser: config.osUser,
+    configFile: join(stateDir, 'postgres', 'postgresql.conf'),
+    program: null,
+    idleMs,
+  };
   const reopen = (): { guard: GuardClient; postgres: Postgres } => {
     const guard = connectGuard(guardOptions);
     return { guard, postgres: createLocalPostgres({ config, secrets: SECRETS, name, stateDir, runDir, guard }) };
@@ -107,7 +116,17 @@ export function followOf(source: RealNode, node: RealNode, value: bigint): Follo
 
 export function nodeFileOf(node: RealNode, promised: bigint): NodeFile {
   const [, incarnation = ''] = node.member.split('~');
-  return { incarnation: incarnation as Incarnation, systemId: null, etcdClusterId: null, etcdRevision: '0', bootCount: 1, promised: epoch(promised) as Epoch, accepted: null, promotion: null, dir: 'ok' };
+  return {
+    incarnation: incarnation as Incarnation,
+    systemId: null,
+    etcdClusterId: null,
+    etcdRevision: '0',
+    bootCount: 1,
+    promised: epoch(promised) as Epoch,
+    accepted: null,
+    promotion: null,
+    dir: 'ok',
+  };
 }
 
 /** A durable promise and a right until far away. */
@@ -129,7 +148,14 @@ export async function factsOf(node: Pick<RealNode, 'name' | 'postgres'>): Promis
 
 /** A client of the superuser, over TCP as an application would come. */
 export async function clientOf(node: Pick<RealNode, 'port'>, connectMs = 5_000): Promise<pg.Client> {
-  const client = new pg.Client({ host: '127.0.0.1', port: node.port, user: 'postgres', password: SECRETS.superuserPassword, database: 'postgres', connectionTimeoutMillis: connectMs });
+  const client = new pg.Client({
+    host: '127.0.0.1',
+    port: node.port,
+    user: 'postgres',
+    password: SECRETS.superuserPassword,
+    database: 'postgres',
+    connectionTimeoutMillis: connectMs,
+  });
   client.on('error', () => undefined);
   await client.connect();
   return client;

@@ -6,6 +6,7 @@ import { fileURLToPath } from 'node:url';
 import { afterEach, beforeEach, describe, expect, it } from 'vitest';
 import { guardProcesses } from '../../../../agent/guard/guard-launch.ts';
 import { isAlive, processesIn, realDirectory } from '../../../../agent/guard/process-tree.ts';
+import { findBinDir } from '../../../../agent/postgres/context.ts';
 import { epoch } from '../../../../shared/domain/epoch.ts';
 import { monotonicMs } from '../../../../shared/runtime/clock.ts';
 import { clientOf, factsOf, makeNode, mayLead, NEVER, nodeFileOf, ok, type RealNode } from '../../../support/real-node.ts';
@@ -54,7 +55,12 @@ function left(): readonly number[] {
 /** A backend that never looks at its death pipe: it must go all the same. */
 async function busyBackend(): Promise<void> {
   await ok(node.postgres.setOpen(true, NEVER));
-  await until('clients are let in', 2_000, async () => clientOf(node).then(async (client) => client.end().then(() => true), () => false));
+  await until('clients are let in', 2_000, async () =>
+    clientOf(node).then(
+      async (client) => client.end().then(() => true),
+      () => false,
+    ),
+  );
   const client = await clientOf(node);
   client.query('select count(*) from generate_series(1, 2000000000)').catch(() => undefined);
 }
@@ -143,7 +149,12 @@ describe('the guard', () => {
     await node.guard.close();
     const next = node.reopen();
     await until('the next agent is connected', 3_000, () => next.guard.status() !== null);
-    expect(next.guard.status()?.postmaster).toMatchObject({ kind: 'running', pid, purpose: { kind: 'primary', epoch: '1' }, promoted: false });
+    expect(next.guard.status()?.postmaster).toMatchObject({
+      kind: 'running',
+      pid,
+      purpose: { kind: 'primary', epoch: '1' },
+      promoted: false,
+    });
     expect(await next.postgres.observe(1_000)).toMatchObject({ kind: 'running', facts: { inRecovery: false } });
     expect(next.postgres.isOpen()).toBe(false);
     await ok(next.postgres.kill(2_000));
@@ -183,7 +194,10 @@ describe('the guard', () => {
     await startStandby();
     expect(await node.postgres.stopFast(5_000, NEVER)).toMatchObject({ kind: 'done' });
     rmSync(join(node.dataDir, 'standby.signal'));
-    expect(await node.guard.request({ kind: 'start', purpose: { kind: 'standby' }, argv: ['/bin/false'] }, 1_000)).toMatchObject({ kind: 'refused', why: expect.stringMatching(/standby\.signal/) });
+    expect(await node.guard.request({ kind: 'start', purpose: { kind: 'standby' }, argv: ['/bin/false'] }, 1_000)).toMatchObject({
+      kind: 'refused',
+      why: expect.stringMatching(/standby\.signal/),
+    });
   });
 
   it('stops in order at SIGTERM', async () => {
@@ -192,7 +206,7 @@ describe('the guard', () => {
     await node.guard.close();
     process.kill(pid, 'SIGTERM');
     await until('guard and server are gone', 4_000, () => left().length === 0 && !isAlive(pid));
-    const state = execFileSync('/usr/lib/postgresql/15/bin/pg_controldata', ['-D', node.dataDir], { encoding: 'utf8', env: { LC_ALL: 'C' } });
+    const state = execFileSync(join(findBinDir(null), 'pg_controldata'), ['-D', node.dataDir], { encoding: 'utf8', env: { LC_ALL: 'C' } });
     expect(state).toMatch(/shut down in recovery/);
   });
 
@@ -211,7 +225,23 @@ describe('the guard', () => {
   });
 
   it('allows no second guard on its directory, whatever its socket', async () => {
-    const second = spawn(process.execPath, [GUARD_PROGRAM, '--socket', join(node.runDir, 'other.sock'), '--data-dir', node.dataDir, '--node-file', join(node.stateDir, 'node.pgbaton'), '--log', join(node.stateDir, 'second.log'), '--os-user', 'postgres'], { stdio: 'ignore' });
+    const second = spawn(
+      process.execPath,
+      [
+        GUARD_PROGRAM,
+        '--socket',
+        join(node.runDir, 'other.sock'),
+        '--data-dir',
+        node.dataDir,
+        '--node-file',
+        join(node.stateDir, 'node.pgbaton'),
+        '--log',
+        join(node.stateDir, 'second.log'),
+        '--os-user',
+        'postgres',
+      ],
+      { stdio: 'ignore' },
+    );
     const code = await new Promise<number | null>((resolve) => second.once('exit', resolve));
     expect(code).toBe(3);
     expect(guardProcesses(join(node.runDir, 'guard.sock'))).toEqual([guardPid()]);

@@ -9,7 +9,18 @@ import { STUB_HISTORY_LINE, timelineId } from '../../../../shared/domain/timelin
 import { contains, extentPosition } from '../../../../shared/domain/wal-position.ts';
 import { slotName } from '../../../../agent/postgres/port.ts';
 import { monotonicMs } from '../../../../shared/runtime/clock.ts';
-import { clientOf, factsOf, followOf, makeNode, mayLead, NEVER, nodeFileOf, ok, SECRETS, type RealNode } from '../../../support/real-node.ts';
+import {
+  clientOf,
+  factsOf,
+  followOf,
+  makeNode,
+  mayLead,
+  NEVER,
+  nodeFileOf,
+  ok,
+  SECRETS,
+  type RealNode,
+} from '../../../support/real-node.ts';
 import { until } from '../../../support/until.ts';
 
 let a: RealNode;
@@ -56,11 +67,22 @@ describe('the local PostgreSQL', () => {
   it('starts as a primary that only the control roles can reach, and holds commits while nobody is in the set', async () => {
     await a.nodeFile.save(nodeFileOf(a, 1n), 2_000);
     await ok(a.postgres.start({ kind: 'primary', epoch: epoch(1n), inForce: { kind: 'placeholder' } }, NEVER));
-    expect(await factsOf(a)).toMatchObject({ systemId, inRecovery: false, synchronousStandbyNames: 'ANY 1 ("pgbaton-none")', receiver: 'none', history: { timeline: 1, ancestors: [] } });
+    expect(await factsOf(a)).toMatchObject({
+      systemId,
+      inRecovery: false,
+      synchronousStandbyNames: 'ANY 1 ("pgbaton-none")',
+      receiver: 'none',
+      history: { timeline: 1, ancestors: [] },
+    });
     expect(a.postgres.isOpen()).toBe(false);
     await expect(clientOf(a)).rejects.toThrow(/no pg_hba.conf entry/);
     await ok(a.postgres.setOpen(true, NEVER));
-    await until('clients are let in', 2_000, async () => clientOf(a).then(async (client) => client.end().then(() => true), () => false));
+    await until('clients are let in', 2_000, async () =>
+      clientOf(a).then(
+        async (client) => client.end().then(() => true),
+        () => false,
+      ),
+    );
   });
 
   it('lets commits through when the set is nobody, and proves it', async () => {
@@ -130,7 +152,11 @@ describe('the local PostgreSQL', () => {
     const { flushedLsn } = await factsOf(a);
     expect(cut?.history.timeline).toBe(1);
     expect(cut !== null && flushedLsn !== null && cut.lsn < flushedLsn).toBe(true);
-    expect(readdirSync(b.runDir).filter((name) => name.startsWith('pass-e')).map((name) => readFileSync(join(b.runDir, name), 'utf8'))).toEqual(['']);
+    expect(
+      readdirSync(b.runDir)
+        .filter((name) => name.startsWith('pass-e'))
+        .map((name) => readFileSync(join(b.runDir, name), 'utf8')),
+    ).toEqual(['']);
   });
 
   it('is revoked again without harm, and follows again under a new epoch', async () => {
@@ -154,7 +180,10 @@ describe('the local PostgreSQL', () => {
   it('is not promoted below its promise', async () => {
     await mayLead(b, 3n);
     await b.nodeFile.save(nodeFileOf(b, 4n), 2_000);
-    expect(await b.postgres.promote({ epoch: epoch(3n), timeline: timelineId(5), noProgressMs: 3_000 }, NEVER)).toMatchObject({ kind: 'failed', code: 'PGB-1321' });
+    expect(await b.postgres.promote({ epoch: epoch(3n), timeline: timelineId(5), noProgressMs: 3_000 }, NEVER)).toMatchObject({
+      kind: 'failed',
+      code: 'PGB-1321',
+    });
     expect((await factsOf(b)).inRecovery).toBe(true);
   });
 
@@ -205,7 +234,12 @@ describe('the local PostgreSQL', () => {
 
   it('acknowledges through the new set; what was never acknowledged is gone', async () => {
     await ok(b.postgres.setOpen(true, NEVER));
-    await until('clients are let in', 2_000, async () => clientOf(b).then(async (client) => client.end().then(() => true), () => false));
+    await until('clients are let in', 2_000, async () =>
+      clientOf(b).then(
+        async (client) => client.end().then(() => true),
+        () => false,
+      ),
+    );
     const client = await clientOf(b);
     await client.query('insert into t values (4)');
     const { rows } = await client.query<{ id: number }>('select id from t where id in (2, 3, 4, 5) order by id');
@@ -228,7 +262,13 @@ describe('the local PostgreSQL', () => {
   });
 
   it('leaves no secret in arguments, settings or logs', () => {
-    const files = [join(a.stateDir, 'postgres', 'postgresql.conf'), join(a.stateDir, 'postgres', 'pg_hba.conf'), join(a.stateDir, 'log', 'postgres.log'), join(b.stateDir, 'log', 'postgres.log'), join(a.stateDir, 'log', 'guard.log')];
+    const files = [
+      join(a.stateDir, 'postgres', 'postgresql.conf'),
+      join(a.stateDir, 'postgres', 'pg_hba.conf'),
+      join(a.stateDir, 'log', 'postgres.log'),
+      join(b.stateDir, 'log', 'postgres.log'),
+      join(a.stateDir, 'log', 'guard.log'),
+    ];
     for (const file of files) for (const secret of Object.values(SECRETS)) expect(readFileSync(file, 'utf8').includes(secret)).toBe(false);
   });
 });

@@ -40,7 +40,15 @@ const full: NodeFile = {
   promotion: { epoch: epoch(5n), timeline: timelineId(4_294_967_295), phase: 'begun' },
   dir: 'rebuilding',
 };
-const fresh: NodeFile = { ...full, systemId: null, etcdClusterId: null, accepted: null, promotion: null, dir: 'absent', promised: epoch(0n) };
+const fresh: NodeFile = {
+  ...full,
+  systemId: null,
+  etcdClusterId: null,
+  accepted: null,
+  promotion: null,
+  dir: 'absent',
+  promised: epoch(0n),
+};
 
 describe('the text of a node file', () => {
   it.each([full, fresh])('gives back what was written %#', (file) => {

@@ -1,6 +1,14 @@
 import fc from 'fast-check';
 import { describe, expect, it } from 'vitest';
-import { decodeSlot, encodeSlot, readSlots, SLOT_BYTES, SLOT_FILE_BYTES, slotOffset, wholeFile } from '../../../../agent/node-file/slots.ts';
+import {
+  decodeSlot,
+  encodeSlot,
+  readSlots,
+  SLOT_BYTES,
+  SLOT_FILE_BYTES,
+  slotOffset,
+  wholeFile,
+} from '../../../../agent/node-file/slots.ts';
 import { InvariantError } from '../../../../shared/assert.ts';
 
 /** A disk that carried out only the first `bytes` of a write. */
@@ -30,17 +38,29 @@ describe('the slots of the node file', () => {
 
   it('hold the former state or the new one, wherever a write is torn', () => {
     fc.assert(
-      fc.property(fc.bigInt({ min: 1n, max: 1_000n }), fc.string({ maxLength: 400 }), fc.string({ maxLength: 400 }), fc.string({ maxLength: 400 }), fc.nat(), (generation, older, former, next, cut) => {
-        const start = tornWrite(wholeFile({ generation, payload: older }), encodeSlot({ generation: generation + 1n, payload: former }), slotOffset(generation + 1n), SLOT_BYTES);
-        const write = encodeSlot({ generation: generation + 2n, payload: next });
-        const found = readSlots(tornWrite(start, write, slotOffset(generation + 2n), cut % (write.length + 1)));
-        if (found.kind !== 'found') throw new Error(found.kind);
-        const whole = cut % (write.length + 1) === write.length;
-        expect([generation + 1n, generation + 2n]).toContain(found.newest.generation);
-        if (whole) expect(found.newest).toEqual({ generation: generation + 2n, payload: next });
-        else if (found.newest.generation === generation + 1n) expect(found.newest.payload).toBe(former);
-        else expect(found.newest.payload).toBe(next);
-      }),
+      fc.property(
+        fc.bigInt({ min: 1n, max: 1_000n }),
+        fc.string({ maxLength: 400 }),
+        fc.string({ maxLength: 400 }),
+        fc.string({ maxLength: 400 }),
+        fc.nat(),
+        (generation, older, former, next, cut) => {
+          const start = tornWrite(
+            wholeFile({ generation, payload: older }),
+            encodeSlot({ generation: generation + 1n, payload: former }),
+            slotOffset(generation + 1n),
+            SLOT_BYTES,
+          );
+          const write = encodeSlot({ generation: generation + 2n, payload: next });
+          const found = readSlots(tornWrite(start, write, slotOffset(generation + 2n), cut % (write.length + 1)));
+          if (found.kind !== 'found') throw new Error(found.kind);
+          const whole = cut % (write.length + 1) === write.length;
+          expect([generation + 1n, generation + 2n]).toContain(found.newest.generation);
+          if (whole) expect(found.newest).toEqual({ generation: generation + 2n, payload: next });
+          else if (found.newest.generation === generation + 1n) expect(found.newest.payload).toBe(former);
+          else expect(found.newest.payload).toBe(next);
+        },
+      ),
     );
   });
 

@@ -33,11 +33,23 @@ describe('pg_controldata', () => {
       timeline: 1,
       minRecoveryTimeline: 0,
       walSegmentBytes: 4_194_304,
-      limits: { max_connections: 40, max_worker_processes: 8, max_wal_senders: 16, max_prepared_transactions: 0, max_locks_per_transaction: 64 },
+      limits: {
+        max_connections: 40,
+        max_worker_processes: 8,
+        max_wal_senders: 16,
+        max_prepared_transactions: 0,
+        max_locks_per_transaction: 64,
+      },
     });
   });
 
-  it.each(['Database system identifier', 'Database cluster state', 'Latest checkpoint location', "Latest checkpoint's TimeLineID", 'Bytes per WAL segment'])('is not believed without "%s"', (line) => {
+  it.each([
+    'Database system identifier',
+    'Database cluster state',
+    'Latest checkpoint location',
+    "Latest checkpoint's TimeLineID",
+    'Bytes per WAL segment',
+  ])('is not believed without "%s"', (line) => {
     expect(parseControlData(TEXT.replace(new RegExp(`^${line}:.*$`, 'm'), ''))).toBeNull();
   });
 

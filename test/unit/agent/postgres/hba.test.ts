@@ -4,7 +4,9 @@ import { renderHba } from '../../../../agent/postgres/hba.ts';
 const client = 'host all all 10.0.0.0/8 scram-sha-256';
 
 function rules(open: boolean): readonly string[] {
-  return renderHba(open, [client]).split('\n').filter((line) => line !== '' && !line.startsWith('#'));
+  return renderHba(open, [client])
+    .split('\n')
+    .filter((line) => line !== '' && !line.startsWith('#'));
 }
 
 describe('pg_hba.conf', () => {

@@ -47,7 +47,13 @@ describe('stub history files', () => {
 });
 
 describe('the timeline of a position', () => {
-  const history: TimelineHistory = { timeline: timelineId(7), ancestors: [{ timeline: timelineId(1), end: lsn(100n) }, { timeline: timelineId(4), end: lsn(200n) }] };
+  const history: TimelineHistory = {
+    timeline: timelineId(7),
+    ancestors: [
+      { timeline: timelineId(1), end: lsn(100n) },
+      { timeline: timelineId(4), end: lsn(200n) },
+    ],
+  };
 
   it('is the newest only beyond its fork: at the fork itself nothing of it is there yet', () => {
     expect(historyAt(history, lsn(201n)).timeline).toBe(7);

@@ -5,7 +5,8 @@ const verifiers = { monitor: 'SCRAM-m', replication: 'SCRAM-r', rewind: 'SCRAM-w
 
 describe('the SQL of the control roles', () => {
   it('is one statement to a line, as single-user mode reads it', () => {
-    for (const version of [14, 15, 18]) for (const line of roleSql(verifiers, version).trim().split('\n')) expect(line).toMatch(/^[A-Z].*;$/);
+    for (const version of [14, 15, 18])
+      for (const line of roleSql(verifiers, version).trim().split('\n')) expect(line).toMatch(/^[A-Z].*;$/);
   });
 
   it('makes nobody a superuser', () => {

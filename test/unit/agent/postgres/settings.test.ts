@@ -1,6 +1,16 @@
 import { describe, expect, it } from 'vitest';
 import type { Follow } from '../../../../agent/postgres/port.ts';
-import { connectionString, INITIAL, parseRendered, quoteSetting, recordedSettings, renderSettings, stripOwned, type Rendered, type SettingsInput } from '../../../../agent/postgres/settings.ts';
+import {
+  connectionString,
+  INITIAL,
+  parseRendered,
+  quoteSetting,
+  recordedSettings,
+  renderSettings,
+  stripOwned,
+  type Rendered,
+  type SettingsInput,
+} from '../../../../agent/postgres/settings.ts';
 import { PARAMETER_OWNERSHIP } from '../../../../shared/config/owned-parameters.ts';
 import type { NodePostgresConfig } from '../../../../shared/config/node-config.ts';
 import { epoch } from '../../../../shared/domain/epoch.ts';
@@ -19,18 +29,29 @@ const config: NodePostgresConfig = {
   initialize: true,
   walSegmentSizeMb: 16,
 };
-const input: SettingsInput = { config, name: 'node-1', majorVersion: 15, runDir: '/run/pgbaton', applicationName: 'node-1~0123456789ab', passfile: ({ epoch: value }) => `/run/pgbaton/pass-e${String(value)}` };
+const input: SettingsInput = {
+  config,
+  name: 'node-1',
+  majorVersion: 15,
+  runDir: '/run/pgbaton',
+  applicationName: 'node-1~0123456789ab',
+  passfile: ({ epoch: value }) => `/run/pgbaton/pass-e${String(value)}`,
+};
 const follow: Follow = { epoch: epoch(12n), host: "ho'st\\", port: 5432, slot: 'pgbaton_node_1' };
 const following: Rendered = { ...INITIAL, follow };
 
 /** The value PostgreSQL would end up with: the last line wins. */
 function valueOf(text: string, name: string): string | undefined {
-  return text.split('\n').findLast((line) => line.startsWith(`${name} = `))?.slice(name.length + 3);
+  return text
+    .split('\n')
+    .findLast((line) => line.startsWith(`${name} = `))
+    ?.slice(name.length + 3);
 }
 
 describe('the rendered settings', () => {
   it('never leave synchronous_standby_names out, because a missing line lets every commit through', () => {
-    for (const rendered of [INITIAL, following, { ...INITIAL, sync: { kind: 'no-wait' } as const }]) expect(renderSettings(rendered, input)).toMatch(/^synchronous_standby_names = /m);
+    for (const rendered of [INITIAL, following, { ...INITIAL, sync: { kind: 'no-wait' } as const }])
+      expect(renderSettings(rendered, input)).toMatch(/^synchronous_standby_names = /m);
     expect(valueOf(renderSettings(INITIAL, input), 'synchronous_standby_names')).toBe(`'ANY 1 ("pgbaton-none")'`);
   });
 
@@ -71,7 +92,8 @@ describe('the rendered settings', () => {
   });
 
   it('say in their first line what they were rendered from', () => {
-    for (const rendered of [INITIAL, following, { ...following, open: true, leavingEmpty: true, sync: { kind: 'no-wait' } as const }]) expect(parseRendered(renderSettings(rendered, input))).toEqual(rendered);
+    for (const rendered of [INITIAL, following, { ...following, open: true, leavingEmpty: true, sync: { kind: 'no-wait' } as const }])
+      expect(parseRendered(renderSettings(rendered, input))).toEqual(rendered);
     expect(parseRendered('shared_buffers = 1GB\n')).toBeNull();
     expect(parseRendered('# pgbaton {"sync":1}\n')).toBeNull();
   });
@@ -90,13 +112,23 @@ describe('quoting', () => {
 
 describe('postgresql.auto.conf', () => {
   it('loses the lines that would overrule us, and keeps the operator’s', () => {
-    const text = "# Do not edit\nwork_mem = '8MB'\nprimary_conninfo = 'host=x password=y'\nSynchronous_Standby_Names = ''\n  synchronous_commit = off\nrestore_command='cp'\n";
+    const text =
+      "# Do not edit\nwork_mem = '8MB'\nprimary_conninfo = 'host=x password=y'\nSynchronous_Standby_Names = ''\n  synchronous_commit = off\nrestore_command='cp'\n";
     expect(stripOwned(text)).toBe("# Do not edit\nwork_mem = '8MB'\n");
     expect(stripOwned("work_mem = '8MB'\n")).toBeNull();
   });
 
   it('loses every setting that the configuration refuses to operators', () => {
-    const notInFiles = new Set(['config_file', 'hba_file', 'ident_file', 'data_directory', 'external_pid_file', 'include', 'include_dir', 'include_if_exists']);
+    const notInFiles = new Set([
+      'config_file',
+      'hba_file',
+      'ident_file',
+      'data_directory',
+      'external_pid_file',
+      'include',
+      'include_dir',
+      'include_if_exists',
+    ]);
     const missed = Object.keys(PARAMETER_OWNERSHIP).filter((name) => !notInFiles.has(name) && stripOwned(`${name} = x\n`) === null);
     expect(missed).toEqual([]);
   });

@@ -21,9 +21,12 @@ describe('synchronous_standby_names', () => {
     expect(parseSync(text)).toEqual(setting);
   });
 
-  it.each(['*', 'node-1', 'ANY 1 (node-1)', 'FIRST 1 ("node-1~0000000000aa")', 'ANY 1 ("*")', 'ANY x ("a")'])('%j is nothing that pgbaton writes', (text) => {
-    expect(parseSync(text)).toBeNull();
-  });
+  it.each(['*', 'node-1', 'ANY 1 (node-1)', 'FIRST 1 ("node-1~0000000000aa")', 'ANY 1 ("*")', 'ANY x ("a")'])(
+    '%j is nothing that pgbaton writes',
+    (text) => {
+      expect(parseSync(text)).toBeNull();
+    },
+  );
 
   it('is never written with more acknowledgements than members: it would wait for ever', () => {
     expect(() => renderSync({ kind: 'any', set: { members: [a], k: 2 } })).toThrow(InvariantError);
@@ -40,6 +43,7 @@ describe('synchronous_standby_names', () => {
 
   it('gives no member the same priority under FIRST as under ANY, so that the step is seen', () => {
     const set = memberSet([a, b, c], 2);
-    for (const member of set.members) expect(expectedPriority({ kind: 'first', set, generation: 2 }, member)).not.toBe(expectedPriority({ kind: 'any', set }, member));
+    for (const member of set.members)
+      expect(expectedPriority({ kind: 'first', set, generation: 2 }, member)).not.toBe(expectedPriority({ kind: 'any', set }, member));
   });
 });

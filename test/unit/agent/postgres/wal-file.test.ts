@@ -1,12 +1,23 @@
 import { describe, expect, it } from 'vitest';
-import { beforePageHeader, isWrittenSegment, parseSegmentName, recordEnd, segmentOf, segmentStart } from '../../../../agent/postgres/wal-file.ts';
+import {
+  beforePageHeader,
+  isWrittenSegment,
+  parseSegmentName,
+  recordEnd,
+  segmentOf,
+  segmentStart,
+} from '../../../../agent/postgres/wal-file.ts';
 import { lsn } from '../../../../shared/domain/lsn.ts';
 
 const MIB = 1_048_576;
 
 describe('a WAL segment', () => {
   it('is named by timeline and number, for every segment size', () => {
-    expect(parseSegmentName('000000050000000100000002', 16 * MIB)).toEqual({ name: '000000050000000100000002', timeline: 5, segment: 258n });
+    expect(parseSegmentName('000000050000000100000002', 16 * MIB)).toEqual({
+      name: '000000050000000100000002',
+      timeline: 5,
+      segment: 258n,
+    });
     expect(parseSegmentName('0000000A0000000100000002', 4 * MIB)?.segment).toBe(1_026n);
     expect(parseSegmentName('00000005.history', 16 * MIB)).toBeNull();
     expect(parseSegmentName('000000050000000100000002.partial', 16 * MIB)).toBeNull();
