@@ -23,7 +23,9 @@ export function decideWithoutRecord(facts: Facts, memory: Memory): Decision {
     return alarmed(memory, `PGB-1203 the store holds no leader record, but ${witness.name} remembers one: nobody bootstraps`);
   }
   if (file.dir === 'ok') return recordOurs(facts, memory);
-  const directory = facts.server.state.kind;
+  const { state } = facts.server;
+  if (state.kind === 'silent' && state.code !== undefined) return alarmed(memory, `${state.code} ${state.why}`);
+  const directory = state.kind;
   if (directory === 'starting' || directory === 'silent')
     return decision(memory, 'waiting', 'the data directory has not been looked at yet');
   if (directory !== 'absent') return decideOverForeignDirectory(facts, memory);
@@ -40,8 +42,9 @@ function decideOverForeignDirectory(facts: Facts, memory: Memory): Decision {
       'PGB-1301 the data directory holds a database that pgbaton did not make: set postgres.adopt on exactly one node, or point postgres.dataDir elsewhere',
     );
   }
-  if (!mayRetry(facts, 'adopt'))
-    return alarmed(memory, `PGB-1303 the existing directory cannot be adopted: ${facts.failures.get('adopt')?.why ?? ''}`);
+  const failure = facts.failures.get('adopt');
+  // The alarm stands through the retries: one that came and went with each of them would be news every few seconds.
+  if (failure !== undefined) return alarmed(memory, failure.why, ...(mayRetry(facts, 'adopt') ? [job({ kind: 'adopt' })] : []));
   return decision(memory, 'bootstrapping', 'adopting the existing data directory', job({ kind: 'adopt' }));
 }
 

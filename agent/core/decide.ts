@@ -10,6 +10,7 @@ import type { Facts } from './facts.ts';
 import { decideAsFollower } from './follower.ts';
 import { decideAsHolder } from './holder.ts';
 import type { Memory } from './memory.ts';
+import { whyNotOurs } from './own-directory.ts';
 
 /** These may push aside whatever the local PostgreSQL is being asked to do (P4.2: a promise cancels a pending start or promotion). */
 const PREEMPTING: ReadonlySet<string> = new Set(['promise', 'kill']);
@@ -21,6 +22,8 @@ export function decide(facts: Facts, memory: Memory): Decision {
 function decideFreely(facts: Facts, memory: Memory): Decision {
   const { view, regressed } = facts.store;
   if (regressed !== null) return alarmed(memory, `PGB-1203 ${regressed}`);
+  const stranger = whyNotOurs(facts, view.kind === 'present' ? view.record.systemId : null);
+  if (stranger !== null) return alarmed(memory, `PGB-1301 ${stranger}`);
   switch (view.kind) {
     case 'unknown':
       return decision(memory, 'waiting', 'the leader record has not been read yet');

@@ -27,6 +27,9 @@ export function decideAsFollower(facts: Facts, memory: Memory, present: Present)
     case 'starting':
       return decision(memory, 'following', 'PostgreSQL is starting');
     case 'silent':
+      if (server.state.code !== undefined) return alarmed(memory, `${server.state.code} ${server.state.why}`);
+      // A rebuilding cut short can leave what nobody can read; the clone itself refuses while a process still works in there.
+      if (file.dir === 'rebuilding') return join(facts, memory, record);
       return decision(memory, 'waiting', `PostgreSQL does not answer: ${server.state.why}`);
     case 'running':
       // T10: somebody else holds the record; whatever runs here as a primary is deposed.

@@ -2,18 +2,16 @@
  * What the holder of the record does: serve, change the set, promote, restart in place, re-enlist, release. Everything it may do rests on
  * the record being its own at this revision; S4: after an agent start nothing but a renewal, until one is known committed.
  */
-import { maxEpoch, type Epoch } from '../../shared/domain/epoch.ts';
 import type { LeaderRecord } from '../../shared/domain/leader-record.ts';
-import { NOBODY, sameSet } from '../../shared/domain/member-set.ts';
-import { nameOf, type MemberId } from '../../shared/domain/node-id.ts';
 import type { ServerFacts } from '../postgres/port.ts';
 import type { Action } from './actions.ts';
 import { alarmed, decision, job, mayRetry, type Decision, type Present } from './decision.ts';
 import type { Facts } from './facts.ts';
-import { flushedPast, targetSet, watchMembers } from './member-watch.ts';
+import { flushedPast, watchMembers } from './member-watch.ts';
 import type { Memory } from './memory.ts';
 import { keepSlots } from './slots.ts';
-import { nextSetStep, type SetStep } from './set-change.ts';
+import { reenlistRunning, reenlistStopped } from './reenlist.ts';
+import { describe, setStep } from './set-step.ts';
 import { abortHandover, decideSwitchover } from './switchover.ts';
 
 /** After so many failed restarts in a row the holder lets somebody else try (crash-loop budget). */
@@ -214,122 +212,6 @@ function maintain(facts: Facts, memory: Memory, present: Present, server: Server
     memory: slots.memory,
     actions: [...step.actions, ...slots.actions, ...(step.actions.some((action) => action.kind === 'change') ? [] : renew)],
   };
-}
-
-/** One step of P7, as actions. */
-function setStep(
-  facts: Facts,
-  memory: Memory,
-  present: Present,
-  server: ServerFacts,
-  state: Decision['state'],
-  otherwise: string,
-): Decision {
-  const { record, modRevision } = present;
-  const wanted = facts.self.policy.mode;
-  if (record.mode !== wanted) {
-    // P9: to async the record changes first (k = 0 is safe with every set); to quorum the set grows from k = 0 by P7 afterwards.
-    const next: LeaderRecord = {
-      ...record,
-      seq: record.seq + 1,
-      mode: wanted,
-      set: wanted === 'async' ? NOBODY : record.set,
-      observed: null,
-    };
-    return decision(memory, state, `changing to ${wanted} mode, as configured`, {
-      kind: 'change',
-      rule: 'T7',
-      record: next,
-      modRevision,
-      history: null,
-    });
-  }
-  const target = targetSet(facts, memory, record);
-  const step = nextStep(facts, record, server, target);
-  switch (step.kind) {
-    case 'settled':
-      return decision(memory, state, otherwise);
-    case 'catch-up':
-      return decision(memory, state, `${otherwise}; new set waits for ${String(step.set.k)} of ${describe(step.set.members)} to catch up`);
-    case 'put-in-force':
-      if (!mayRetry(facts, 'put-in-force')) return decision(memory, state, `${otherwise}; the set could not be put in force, trying again`);
-      return decision(
-        memory,
-        state,
-        `putting ${describe(step.set.members)} in force`,
-        job({ kind: 'put-in-force', set: step.set, former: record.set }),
-      );
-    case 'record': {
-      const next: LeaderRecord = { ...record, seq: record.seq + 1, set: step.set };
-      return decision(memory, state, `recording ${describe(step.set.members)} (k = ${String(step.set.k)})`, {
-        kind: 'change',
-        rule: 'T7',
-        record: next,
-        modRevision,
-        history: null,
-      });
-    }
-  }
-}
-
-function nextStep(facts: Facts, record: LeaderRecord, server: ServerFacts, target: LeaderRecord['set']): SetStep {
-  const { inForce } = facts;
-  // The placeholder acknowledges nothing, so it is safe with every record; with k = 0 it is only right in strict mode.
-  const waitsForNobody = inForce.kind === 'proven' && inForce.waiting && inForce.set.k === 0;
-  if (waitsForNobody && facts.self.policy.strict && record.set.k === 0 && sameSet(target, NOBODY)) return { kind: 'settled' };
-  const proven = inForce.kind === 'proven' && !(waitsForNobody && sameSet(target, NOBODY)) ? inForce.set : null;
-  const since = inForce.kind === 'proven' ? inForce.provenAtLsn : null;
-  const caughtUp = since !== null && flushedPast(server, target, since) >= target.k;
-  return nextSetStep({ record: record.set, inForce: proven, target, caughtUp });
-}
-
-function describe(members: readonly MemberId[]): string {
-  return members.length === 0 ? 'nobody' : members.map(nameOf).join(', ');
-}
-
-/** T3, running: a wrong suspicion made members promise somebody else; raise the epoch ourselves. The timeline, floor and set never change. */
-function reenlistRunning(
-  facts: Facts,
-  memory: Memory,
-  { record, modRevision }: Present,
-): { readonly memory: Memory; readonly action: Action | null } {
-  const above = [...facts.peers.values()].filter((peer) => record.set.members.includes(peer.member) && peer.promised > record.epoch);
-  if (above.length === 0) return { memory: { ...memory, promisedAboveSinceMs: null }, action: null };
-  const since = memory.promisedAboveSinceMs ?? facts.nowMs;
-  const next: Memory = { ...memory, promisedAboveSinceMs: since };
-  const reachable = record.set.members.filter((member) => facts.peers.get(nameOf(member))?.member === member).length;
-  if (facts.nowMs - since < facts.self.policy.promiseByMs || facts.nowMs < memory.reenlistAfterMs || reachable < record.set.k)
-    return { memory: next, action: null };
-  const raised: Epoch = maxEpoch(record.epoch, ...above.map((peer) => peer.promised));
-  return {
-    memory: { ...next, promisedAboveSinceMs: null, reenlistAfterMs: facts.nowMs + facts.self.policy.ttlMs / 2 },
-    action: { kind: 'change', rule: 'T3', record: { ...record, epoch: raised, seq: record.seq + 1 }, modRevision, history: null },
-  };
-}
-
-/** T3, stopped. */
-function reenlistStopped(facts: Facts, memory: Memory, { record, modRevision, firstSeenAtMs }: Present, why: string): Decision {
-  const { state } = facts.server;
-  if (facts.nowMs - firstSeenAtMs < 2 * facts.self.policy.promiseByMs)
-    return decision(memory, 'released', `${why}; leaving others the time to claim`);
-  if (state.kind === 'running' && !state.facts.inRecovery)
-    return decision(memory, 'released', 'stopping before re-enlisting', job({ kind: 'kill', why: 're-enlist' }));
-  const timeline =
-    state.kind === 'stopped' ? (state.extent?.history.timeline ?? null) : state.kind === 'running' ? state.facts.history.timeline : null;
-  if (timeline === null) return decision(memory, 'released', `${why}; our own WAL cannot be read yet`);
-  const next: LeaderRecord = {
-    ...record,
-    epoch: maxEpoch(record.epoch, facts.file.promised),
-    seq: record.seq + 1,
-    state: timeline === record.timeline ? { kind: 'serving' } : { kind: 'promoting' },
-  };
-  return decision({ ...memory, sitOutEpoch: null }, 'released', `${why}: taking it up again`, {
-    kind: 'change',
-    rule: 'T3',
-    record: next,
-    modRevision,
-    history: null,
-  });
 }
 
 function decidePromoting(facts: Facts, memory: Memory, present: Present): Decision {

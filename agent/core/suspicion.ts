@@ -34,7 +34,9 @@ export function isSuspected(facts: Facts, record: LeaderRecord, firstSeenAtMs: n
   const quorum = readQuorumSize(record.set);
   if (quorum === 'holder-only') return false;
   const others = [...facts.peers.values()].filter((peer) => peer.member !== record.holder && peer.epoch === record.epoch);
-  const agreeing = others.filter((peer) => peer.holderSilentMs !== null && peer.holderSilentMs + (facts.nowMs - peer.askedAtMs) >= facts.self.policy.suspectMs);
+  const agreeing = others.filter(
+    (peer) => peer.holderSilentMs !== null && peer.holderSilentMs + (facts.nowMs - peer.askedAtMs) >= facts.self.policy.suspectMs,
+  );
   const needed = Math.max(quorum, 2);
   if (1 + agreeing.length >= needed) return true;
   // Nobody else is there to have a voice. Then the record itself must have gone quiet too, seen by reading it.

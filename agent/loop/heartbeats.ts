@@ -37,7 +37,12 @@ export class Heartbeats {
   /** Called after every look at the local server: WAL that arrived is a sign of life of whoever sent it. */
   noteReceived(received: bigint | null): void {
     const { situation } = this.#context;
-    if (received !== null && this.#lastReceived !== null && received > this.#lastReceived && situation.following?.holder === situation.holder.member) {
+    if (
+      received !== null &&
+      this.#lastReceived !== null &&
+      received > this.#lastReceived &&
+      situation.following?.holder === situation.holder.member
+    ) {
       situation.holder = { ...situation.holder, walMovedAtMs: monotonicMs() };
     }
     this.#lastReceived = received;
@@ -83,7 +88,8 @@ export class Heartbeats {
     const { situation, guard } = this.#context;
     const authority = authorityOf(situation.facts(), record);
     const deadline = guard.status()?.deadline;
-    if (authority?.by !== 'confirmations' || deadline === undefined || deadline === null || deadline.epoch !== record.epoch.toString()) return;
+    if (authority?.by !== 'confirmations' || deadline === undefined || deadline === null || deadline.epoch !== record.epoch.toString())
+      return;
     // Renewals feed the guard anyway; a deadline that is hardly later is not worth a message.
     if (authority.untilMs - deadline.untilMs > record.ttlMs / 10) void feedGuard(guard, record.epoch, authority.untilMs);
   }

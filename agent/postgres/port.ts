@@ -46,7 +46,14 @@ export type ServerState =
   /** No data directory, or an empty one. */
   | { readonly kind: 'absent' }
   /** `extent`: end of the last complete record on disk with its timeline's ancestry; null when it cannot be known. `marker`: whose data it is by its own word; another than this node's member id makes it somebody else's copy. */
-  | { readonly kind: 'stopped'; readonly systemId: string; readonly wasPrimary: boolean; readonly cleanly: boolean; readonly extent: WalExtent | null; readonly marker?: MemberId | null }
+  | {
+      readonly kind: 'stopped';
+      readonly systemId: string;
+      readonly wasPrimary: boolean;
+      readonly cleanly: boolean;
+      readonly extent: WalExtent | null;
+      readonly marker?: MemberId | null;
+    }
   | { readonly kind: 'starting' }
   | { readonly kind: 'running'; readonly facts: ServerFacts }
   /** A postmaster lives but did not answer in time, or the directory cannot be read. `code`: only an operator can mend it. */
@@ -80,20 +87,40 @@ export interface Postgres {
   observe(deadlineMs: number): Promise<ServerState>;
 
   /** T0: initdb into DIR.new with checksums, roles, placeholder set, marker, clean stop, rename. Returns the new system id and its boundary. */
-  initialize(member: MemberId, signal: AbortSignal): Promise<{ readonly kind: 'done'; readonly systemId: string; readonly boundary: WalPosition } | { readonly kind: 'failed'; readonly code: string; readonly why: string }>;
+  initialize(
+    member: MemberId,
+    signal: AbortSignal,
+  ): Promise<
+    | { readonly kind: 'done'; readonly systemId: string; readonly boundary: WalPosition }
+    | { readonly kind: 'failed'; readonly code: string; readonly why: string }
+  >;
   /** Adoption of an existing, cleanly stopped directory: checks it and creates the roles in single-user mode. */
-  adopt(member: MemberId, signal: AbortSignal): Promise<{ readonly kind: 'done'; readonly systemId: string; readonly boundary: WalPosition } | { readonly kind: 'failed'; readonly code: string; readonly why: string }>;
+  adopt(
+    member: MemberId,
+    signal: AbortSignal,
+  ): Promise<
+    | { readonly kind: 'done'; readonly systemId: string; readonly boundary: WalPosition }
+    | { readonly kind: 'failed'; readonly code: string; readonly why: string }
+  >;
   /** pg_basebackup through the slot into DIR.new, verified, then renamed; the former directory is kept as DIR.old until then, and removed. */
   clone(options: { readonly source: Follow; readonly member: MemberId; readonly systemId: string }, signal: AbortSignal): Promise<Outcome>;
   /** Archives and lists the diverged tail, CHECKPOINT on the source, pg_rewind, then the marker. The server must be verified dead. */
-  rewind(options: { readonly source: Follow; readonly member: MemberId; readonly fork: WalPosition | null }, signal: AbortSignal): Promise<Outcome>;
+  rewind(
+    options: { readonly source: Follow; readonly member: MemberId; readonly fork: WalPosition | null },
+    signal: AbortSignal,
+  ): Promise<Outcome>;
   /** Deletes a directory that this node made and that was never recorded. */
   discard(signal: AbortSignal): Promise<Outcome>;
 
   /** Removes history files above the last valid timeline, renders settings, credential and pg_hba, then asks the guard. Resolves when it accepts connections. */
   start(as: StartAs, signal: AbortSignal): Promise<Outcome>;
   /** SIGINT, resolves when verified dead; when `deadlineMs` passes: `failed`, still stopping. `final` = end of the shutdown checkpoint record. */
-  stopFast(deadlineMs: number, signal: AbortSignal): Promise<{ readonly kind: 'done'; readonly final: WalPosition | null } | { readonly kind: 'failed'; readonly code: string; readonly why: string }>;
+  stopFast(
+    deadlineMs: number,
+    signal: AbortSignal,
+  ): Promise<
+    { readonly kind: 'done'; readonly final: WalPosition | null } | { readonly kind: 'failed'; readonly code: string; readonly why: string }
+  >;
   /** Kills everything and verifies. */
   kill(deadlineMs: number): Promise<Outcome>;
 
@@ -113,7 +140,10 @@ export interface Postgres {
   proveSync(setting: SyncSetting, former: readonly MemberId[], deadlineMs: number, signal: AbortSignal): Promise<Outcome>;
 
   /** T4: stub history files up to `timeline`, replay to the end, promote through the guard, poll, check the timeline id. hba stays closed. */
-  promote(options: { readonly epoch: Epoch; readonly timeline: TimelineId; readonly noProgressMs: number }, signal: AbortSignal): Promise<Outcome>;
+  promote(
+    options: { readonly epoch: Epoch; readonly timeline: TimelineId; readonly noProgressMs: number },
+    signal: AbortSignal,
+  ): Promise<Outcome>;
   /** Lets ordinary clients in, or keeps new ones out. */
   setOpen(open: boolean, signal: AbortSignal): Promise<Outcome>;
   isOpen(): boolean;

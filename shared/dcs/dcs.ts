@@ -19,7 +19,12 @@ export type Header = { readonly clusterId: string; readonly revision: bigint; re
 export type KeyValue = { readonly key: string; readonly value: string; readonly modRevision: ModRevision };
 
 export type ReadOutcome =
-  | { readonly kind: 'read'; readonly header: Header; readonly records: readonly KeyValue[]; /** Monotonic, before the request was sent. */ readonly sentAtMs: number }
+  | {
+      readonly kind: 'read';
+      readonly header: Header;
+      readonly records: readonly KeyValue[];
+      /** Monotonic, before the request was sent. */ readonly sentAtMs: number;
+    }
   | { readonly kind: 'unavailable'; readonly why: string };
 
 export type Put = { readonly key: string; readonly value: string; /** Etcd lease id, presence keys only. */ readonly lease?: string };

@@ -7,7 +7,21 @@ import { epoch } from '../../../../shared/domain/epoch.ts';
 import { lsn } from '../../../../shared/domain/lsn.ts';
 import { memberSet, NOBODY } from '../../../../shared/domain/member-set.ts';
 import { rootHistory, timelineId } from '../../../../shared/domain/timeline.ts';
-import { answer, factsOf, historyOf, N1, N2, N3, NOW_MS, peerOf, peersOf, presentOf, primary, recordOf, standby } from '../../../support/facts-builder.ts';
+import {
+  answer,
+  factsOf,
+  historyOf,
+  N1,
+  N2,
+  N3,
+  NOW_MS,
+  peerOf,
+  peersOf,
+  presentOf,
+  primary,
+  recordOf,
+  standby,
+} from '../../../support/facts-builder.ts';
 
 /** The slots were looked after a moment ago. */
 const EMPTY_MEMORY: Memory = { ...FORGETFUL, slotsKeptAtMs: NOW_MS };

@@ -10,7 +10,13 @@ import { memberSet } from '../../../../shared/domain/member-set.ts';
 import { DEFAULT_POLICY } from '../../../../shared/domain/policy.ts';
 import { factsOf, N1, N2, N3, NOW_MS, peerOf, peersOf, presentOf, recordOf } from '../../../support/facts-builder.ts';
 
-const silent: Facts['holder'] = { member: N1, heardAtMs: NOW_MS - 900, walMovedAtMs: NOW_MS - 950, probeAnsweredAtMs: null, probeFailedAtMs: NOW_MS - 100 };
+const silent: Facts['holder'] = {
+  member: N1,
+  heardAtMs: NOW_MS - 900,
+  walMovedAtMs: NOW_MS - 950,
+  probeAnsweredAtMs: null,
+  probeFailedAtMs: NOW_MS - 100,
+};
 const present = { record: recordOf(), modRevision: 50n, firstSeenAtMs: NOW_MS - 1_200 };
 const agreeing = peersOf(peerOf(N3, { holderSilentMs: 850 }));
 
@@ -74,10 +80,14 @@ describe('a promise asked for because of silence', () => {
 describe('authority', () => {
   const { ttlMs, marginMs } = DEFAULT_POLICY;
   const record = recordOf({ set: memberSet([N2, N3], 2) });
-  const confirmed = (...ages: readonly (readonly [typeof N2, number, bigint])[]): Facts['confirmations'] => new Map(ages.map(([id, ageMs, at]) => [id, { epoch: epoch(at), askedAtMs: NOW_MS - ageMs }]));
+  const confirmed = (...ages: readonly (readonly [typeof N2, number, bigint])[]): Facts['confirmations'] =>
+    new Map(ages.map(([id, ageMs, at]) => [id, { epoch: epoch(at), askedAtMs: NOW_MS - ageMs }]));
 
   test('rests on the lease, counted from before the renewal was sent', () => {
-    expect(authorityOf(factsOf({}, { renewedAtMs: NOW_MS - 700 }, N1), record)).toEqual({ by: 'lease', untilMs: NOW_MS - 700 + ttlMs - marginMs });
+    expect(authorityOf(factsOf({}, { renewedAtMs: NOW_MS - 700 }, N1), record)).toEqual({
+      by: 'lease',
+      untilMs: NOW_MS - 700 + ttlMs - marginMs,
+    });
   });
 
   test('rests on the k-th newest confirmation when etcd is away', () => {

@@ -1,0 +1,56 @@
+/**
+ * T3: the holder takes its own leadership up again under a higher epoch, because members have promised somebody who never claimed. The timeline,
+ * the floor and the set never change (H22): whatever was acknowledged stays required.
+ */
+import { maxEpoch, type Epoch } from '../../shared/domain/epoch.ts';
+import type { LeaderRecord } from '../../shared/domain/leader-record.ts';
+import { nameOf } from '../../shared/domain/node-id.ts';
+import type { Action } from './actions.ts';
+import { decision, job, type Decision, type Present } from './decision.ts';
+import type { Facts } from './facts.ts';
+import type { Memory } from './memory.ts';
+
+/** T3, running: a wrong suspicion made members promise somebody else; raise the epoch ourselves. The timeline, floor and set never change. */
+export function reenlistRunning(
+  facts: Facts,
+  memory: Memory,
+  { record, modRevision }: Present,
+): { readonly memory: Memory; readonly action: Action | null } {
+  const above = [...facts.peers.values()].filter((peer) => record.set.members.includes(peer.member) && peer.promised > record.epoch);
+  if (above.length === 0) return { memory: { ...memory, promisedAboveSinceMs: null }, action: null };
+  const since = memory.promisedAboveSinceMs ?? facts.nowMs;
+  const next: Memory = { ...memory, promisedAboveSinceMs: since };
+  const reachable = record.set.members.filter((member) => facts.peers.get(nameOf(member))?.member === member).length;
+  if (facts.nowMs - since < facts.self.policy.promiseByMs || facts.nowMs < memory.reenlistAfterMs || reachable < record.set.k)
+    return { memory: next, action: null };
+  const raised: Epoch = maxEpoch(record.epoch, ...above.map((peer) => peer.promised));
+  return {
+    memory: { ...next, promisedAboveSinceMs: null, reenlistAfterMs: facts.nowMs + facts.self.policy.ttlMs / 2 },
+    action: { kind: 'change', rule: 'T3', record: { ...record, epoch: raised, seq: record.seq + 1 }, modRevision, history: null },
+  };
+}
+
+/** T3, stopped. */
+export function reenlistStopped(facts: Facts, memory: Memory, { record, modRevision, firstSeenAtMs }: Present, why: string): Decision {
+  const { state } = facts.server;
+  if (facts.nowMs - firstSeenAtMs < 2 * facts.self.policy.promiseByMs)
+    return decision(memory, 'released', `${why}; leaving others the time to claim`);
+  if (state.kind === 'running' && !state.facts.inRecovery)
+    return decision(memory, 'released', 'stopping before re-enlisting', job({ kind: 'kill', why: 're-enlist' }));
+  const timeline =
+    state.kind === 'stopped' ? (state.extent?.history.timeline ?? null) : state.kind === 'running' ? state.facts.history.timeline : null;
+  if (timeline === null) return decision(memory, 'released', `${why}; our own WAL cannot be read yet`);
+  const next: LeaderRecord = {
+    ...record,
+    epoch: maxEpoch(record.epoch, facts.file.promised),
+    seq: record.seq + 1,
+    state: timeline === record.timeline ? { kind: 'serving' } : { kind: 'promoting' },
+  };
+  return decision({ ...memory, sitOutEpoch: null }, 'released', `${why}: taking it up again`, {
+    kind: 'change',
+    rule: 'T3',
+    record: next,
+    modRevision,
+    history: null,
+  });
+}
