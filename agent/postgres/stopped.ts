@@ -43,11 +43,19 @@ export class StoppedDirectory {
       const content = await contentOf(dataDir);
       if (content === 'absent' || content === 'empty') return { kind: 'absent' };
       if (content === 'foreign')
-        return { kind: 'silent', code: 'PGB-1301', why: `${dataDir} holds something that is no PostgreSQL data directory: it is not touched` };
+        return {
+          kind: 'silent',
+          code: 'PGB-1301',
+          why: `${dataDir} holds something that is no PostgreSQL data directory: it is not touched`,
+        };
       // Programs of another major version read nonsense, or nothing, out of the directory.
       const version = (await readIfThere(join(dataDir, 'PG_VERSION')))?.trim() ?? '';
       if (Number(version) !== this.#context.majorVersion)
-        return { kind: 'silent', code: 'PGB-1302', why: `${dataDir} is of version ${version}, the programs are ${String(this.#context.majorVersion)}` };
+        return {
+          kind: 'silent',
+          code: 'PGB-1302',
+          why: `${dataDir} is of version ${version}, the programs are ${String(this.#context.majorVersion)}`,
+        };
       const control = await readControlData(this.#context, dataDir, this.#never);
       if (control === null) return { kind: 'silent', why: `the control file of ${dataDir} cannot be read` };
       const extent = await readStoppedExtent(this.#context, dataDir, control, this.#never);

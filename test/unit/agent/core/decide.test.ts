@@ -21,6 +21,7 @@ import {
   primary,
   recordOf,
   standby,
+  SYSTEM_ID,
 } from '../../../support/facts-builder.ts';
 
 /** The slots were looked after a moment ago. */
@@ -129,7 +130,7 @@ describe('the holder', () => {
   test('renews before anything else after an agent start (S4)', () => {
     const made = decide(
       factsOf(
-        { server: { state: { kind: 'stopped', systemId: '1', wasPrimary: true, cleanly: false, extent: null }, seenAtMs: NOW_MS } },
+        { server: { state: { kind: 'stopped', systemId: SYSTEM_ID, wasPrimary: true, cleanly: false, extent: null }, seenAtMs: NOW_MS } },
         { renewedSinceStart: false, renewedAtMs: null },
         N1,
       ),
@@ -200,7 +201,7 @@ describe('the holder', () => {
       server: {
         state: {
           kind: 'stopped',
-          systemId: '1',
+          systemId: SYSTEM_ID,
           wasPrimary: true,
           cleanly: false,
           extent: { history: rootHistory(timelineId(timeline)), lsn: lsn(500n) },
@@ -252,7 +253,7 @@ describe('a stopped node that sees a newer epoch', () => {
     server: {
       state: {
         kind: 'stopped',
-        systemId: '1',
+        systemId: SYSTEM_ID,
         wasPrimary: true,
         cleanly: false,
         extent: { history: rootHistory(timelineId(1)), lsn: lsn(end) },
