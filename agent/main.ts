@@ -18,7 +18,7 @@ import { createLogger, type Logger } from '../shared/logging/logger.ts';
 import { sleep } from '../shared/runtime/deadline.ts';
 import { addOperatorRoutes } from './api/operator-routes.ts';
 import { addPeerRoutes } from './api/peer-routes.ts';
-import { connectGuard } from './guard/guard-client.ts';
+import { connectGuard, type GuardClient } from './guard/guard-client.ts';
 import { GUARD_IDLE_MS } from './guard/guard-launch.ts';
 import type { Log } from './guard/log.ts';
 import { AgentLoop } from './loop/agent-loop.ts';
@@ -30,6 +30,7 @@ import { openNodeFileStore } from './node-file/node-file-store.ts';
 import type { NodeFile, NodeFileStore } from './node-file/port.ts';
 import { PeerClient } from './peer/peer-client.ts';
 import { createLocalPostgres } from './postgres/local-postgres.ts';
+import type { Postgres } from './postgres/port.ts';
 import { StoreTracker } from './store/store-tracker.ts';
 
 const FIRST_CONTACT_MS = 2_000;
@@ -75,29 +76,7 @@ type Parts = {
 };
 
 async function runParts({ config, log, dcs, keys, keeper, signal, stop }: Parts): Promise<void> {
-  const say: Log = (level, event, fields) => {
-    log[level](fields, event);
-  };
-  const guard = connectGuard({
-    socketPath: join(config.runDir, 'guard.sock'),
-    dataDir: config.postgres.dataDir,
-    nodeFilePath: nodeFilePath(config),
-    logDir: join(config.stateDir, 'log'),
-    osUser: config.postgres.osUser,
-    configFile: join(config.stateDir, 'postgres', 'postgresql.conf'),
-    program: null,
-    idleMs: GUARD_IDLE_MS,
-    log: say,
-  });
-  const postgres = createLocalPostgres({
-    config: config.postgres,
-    secrets: config.secrets,
-    name: config.name,
-    stateDir: config.stateDir,
-    runDir: config.runDir,
-    guard,
-    log: say,
-  });
+  const { guard, postgres } = openServer(config, log);
   const clock = new FailoverClock();
   const peers = new PeerClient(config.secrets.peerToken);
   let wake = (): void => {};
@@ -145,6 +124,34 @@ async function runParts({ config, log, dcs, keys, keeper, signal, stop }: Parts)
     await guard.close();
   }
   if (crash.error !== null) throw crash.error;
+}
+
+/** The guard and, behind it, the local PostgreSQL. */
+function openServer(config: NodeConfig, log: Logger): { readonly guard: GuardClient; readonly postgres: Postgres } {
+  const say: Log = (level, event, fields) => {
+    log[level](fields, event);
+  };
+  const guard = connectGuard({
+    socketPath: join(config.runDir, 'guard.sock'),
+    dataDir: config.postgres.dataDir,
+    nodeFilePath: nodeFilePath(config),
+    logDir: join(config.stateDir, 'log'),
+    osUser: config.postgres.osUser,
+    configFile: join(config.stateDir, 'postgres', 'postgresql.conf'),
+    program: null,
+    idleMs: GUARD_IDLE_MS,
+    log: say,
+  });
+  const postgres = createLocalPostgres({
+    config: config.postgres,
+    secrets: config.secrets,
+    name: config.name,
+    stateDir: config.stateDir,
+    runDir: config.runDir,
+    guard,
+    log: say,
+  });
+  return { guard, postgres };
 }
 
 function tlsOf(config: NodeConfig): { readonly ca?: Buffer; readonly cert?: Buffer; readonly key?: Buffer } {
