@@ -2,8 +2,8 @@
  * Every node, standbys too, keeps a replication slot for every other node: a follower pointed at a new primary that lacks its slot cannot
  * attach, and the promotion would wait for it. On a standby the job also moves the slots along, so that they do not keep WAL for ever.
  */
-import type { MemberId } from '../../shared/domain/node-id.ts';
-import { slotName, type ServerFacts } from '../postgres/port.ts';
+import { slotName, type MemberId } from '../../shared/domain/node-id.ts';
+import type { ServerFacts } from '../postgres/port.ts';
 import { job, mayRetry } from './decision.ts';
 import type { Action } from './actions.ts';
 import type { Facts } from './facts.ts';

@@ -1,13 +1,13 @@
 /** What every job may use, and how a job ends. */
 import type { NodeRecord } from '../../shared/domain/leader-record.ts';
 import type { Epoch } from '../../shared/domain/epoch.ts';
-import { nameOf, type MemberId } from '../../shared/domain/node-id.ts';
+import { nameOf, slotName, type MemberId } from '../../shared/domain/node-id.ts';
 import type { Policy } from '../../shared/domain/policy.ts';
 import type { Dcs } from '../../shared/dcs/dcs.ts';
 import type { Keys } from '../../shared/dcs/keys.ts';
 import type { Logger } from '../../shared/logging/logger.ts';
 import type { GuardClient } from '../guard/guard-client.ts';
-import { slotName, type Follow, type Outcome, type Postgres } from '../postgres/port.ts';
+import type { Follow, Outcome, Postgres } from '../postgres/port.ts';
 import type { PeerClient } from '../peer/peer-client.ts';
 import type { StoreTracker } from '../store/store-tracker.ts';
 import type { FailoverClock } from './failover-clock.ts';

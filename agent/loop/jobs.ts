@@ -4,11 +4,12 @@
  */
 import { unreachable } from '../../shared/assert.ts';
 import type { LeaderRecord } from '../../shared/domain/leader-record.ts';
+import { slotName } from '../../shared/domain/node-id.ts';
 import { monotonicMs } from '../../shared/runtime/clock.ts';
 import { sleep } from '../../shared/runtime/deadline.ts';
 import type { Job } from '../core/actions.ts';
 import { ownExtent } from '../core/extent.ts';
-import { slotName, type Outcome } from '../postgres/port.ts';
+import type { Outcome } from '../postgres/port.ts';
 import { clone, discard, initialize, adopt, rewind } from './directory-jobs.ts';
 import { DONE, failed, followOf, inOrder, stillOurs, type JobContext } from './job-context.ts';
 import { feedGuard, leaseUntilMs } from './lease.ts';

@@ -4,7 +4,7 @@
  * was abandoned in the middle of a write finishes it when the disk thaws, perhaps long after its successor has written newer promises.
  * Because every writer begins with a file of its own and renames it into place, such a late write goes to an unlinked file.
  */
-import { closeSync, fdatasyncSync, fsyncSync, openSync, renameSync, writeSync } from 'node:fs';
+import { closeSync, fdatasyncSync, fsyncSync, openSync, renameSync, rmSync, writeSync } from 'node:fs';
 import { dirname } from 'node:path';
 import { messageOf, systemErrorCode } from '../../shared/errors.ts';
 import type { WriterReply, WriterRequest } from './writer-messages.ts';
@@ -21,9 +21,15 @@ function writeAll(target: number, bytes: Uint8Array, offset: number): void {
 function replace(path: string, bytes: Uint8Array): void {
   const beside = `${path}.${String(process.pid)}.new`;
   const target = openSync(beside, 'w', OWNER_ONLY);
-  writeAll(target, bytes, 0);
-  fsyncSync(target);
-  renameSync(beside, path);
+  try {
+    writeAll(target, bytes, 0);
+    fsyncSync(target);
+    renameSync(beside, path);
+  } catch (error) {
+    // On a full disk every attempt would leave one more file behind.
+    rmSync(beside, { force: true });
+    throw error;
+  }
   const directory = openSync(dirname(path), 'r');
   fsyncSync(directory);
   closeSync(directory);

@@ -10,7 +10,7 @@ import { extentPosition, type WalPosition } from '../../shared/domain/wal-positi
 import { appError } from '../../shared/errors.ts';
 import { wasPrimary, wasStoppedCleanly, type ControlData } from './controldata.ts';
 import { walDirectory, type LocalContext } from './context.ts';
-import { contentOf, prepareNew, swapIn } from './data-directory.ts';
+import { ADOPTED_FILE, contentOf, prepareNew, swapIn } from './data-directory.ts';
 import { readIfThere, writeDurably } from './files.ts';
 import { SUPERUSER_ROLE } from './hba.ts';
 import { historyIds } from './history-files.ts';
@@ -60,6 +60,7 @@ export async function adopt(context: LocalContext, member: MemberId, signal: Abo
     const why = newer === undefined ? 'it was a standby' : `it knows timeline ${String(newer)}, which left it behind`;
     return { kind: 'failed', code: 'PGB-1303', why: `${dataDir} was not the last primary: ${why}` };
   }
+  await writeDurably(join(dataDir, ADOPTED_FILE), '', context.osUser);
   await rm(join(dataDir, 'standby.signal'), { force: true });
   await rm(join(dataDir, 'recovery.signal'), { force: true });
   await makeRoles(context, dataDir, signal);

@@ -1,7 +1,7 @@
 /** What every piece of the local PostgreSQL needs to know about this node: paths, programs, users, secrets. Made once, changes never. */
 import { existsSync, readdirSync } from 'node:fs';
 import { execFileSync } from 'node:child_process';
-import { join } from 'node:path';
+import { delimiter, join } from 'node:path';
 import type { NodePostgresConfig, NodeSecrets } from '../../shared/config/node-config.ts';
 import { appError } from '../../shared/errors.ts';
 import type { Log } from '../guard/log.ts';
@@ -53,16 +53,32 @@ export function program(context: LocalContext, name: string): string {
   return join(context.binDir, name);
 }
 
-/** The configured directory, the environment's, or that of the newest installed version. */
+const PROGRAMS = ['postgres', 'initdb', 'pg_controldata', 'pg_waldump', 'pg_basebackup', 'pg_verifybackup', 'pg_rewind'] as const;
+
+/** The configured directory, else the environment's, else that of the newest installed version, else one in PATH; with all programs in it. */
 export function findBinDir(configured: string | null): string {
-  const candidates = configured === null ? [process.env['PGBATON_PG_BIN'], ...installed()] : [configured];
-  const found = candidates.find((directory) => directory !== undefined && existsSync(join(directory, 'postgres')));
+  const candidates = configured === null ? [process.env['PGBATON_PG_BIN'], ...installed(), ...path()] : [configured];
+  const present = candidates.filter((directory) => directory !== undefined && existsSync(join(directory, 'postgres')));
+  const found = present.find((directory) => missingIn(directory).length === 0) ?? present[0];
   if (found === undefined)
     throw appError(
       'PGB-1102',
-      configured === null ? `no PostgreSQL below ${DEBIAN_ROOT}, and none named by PGBATON_PG_BIN` : `no postgres in ${configured}`,
+      configured === null
+        ? `no PostgreSQL below ${DEBIAN_ROOT} or in PATH, and none named by PGBATON_PG_BIN`
+        : `there is no postgres in ${configured}`,
     );
+  const missing = missingIn(found);
+  if (missing.length > 0) throw appError('PGB-1102', `${found} has no ${missing.join(', ')}`);
+  if (!path().some((directory) => existsSync(join(directory, 'setpriv')))) throw appError('PGB-1102', 'setpriv (of util-linux) is not in PATH');
   return found;
+}
+
+function missingIn(binDir: string): readonly string[] {
+  return PROGRAMS.filter((name) => !existsSync(join(binDir, name)));
+}
+
+function path(): readonly string[] {
+  return (process.env['PATH'] ?? '').split(delimiter).filter((directory) => directory !== '');
 }
 
 export function readMajorVersion(binDir: string): number {

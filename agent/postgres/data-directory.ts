@@ -6,9 +6,11 @@ import { chmod, chown, mkdir, readdir, rename, stat } from 'node:fs/promises';
 import { dirname } from 'node:path';
 import { appError, systemErrorCode } from '../../shared/errors.ts';
 import type { LocalContext } from './context.ts';
-import { removeTree, syncDirectory } from './files.ts';
+import { readIfThere, removeTree, syncDirectory } from './files.ts';
 
 const DATA_DIR_MODE = 0o700;
+/** Stands in a directory that was somebody's before it was ours: such a one is never discarded. */
+export const ADOPTED_FILE = 'pgbaton.adopted';
 
 export type DirectoryContent = 'absent' | 'empty' | 'postgres' | 'foreign';
 
@@ -51,6 +53,8 @@ export async function swapIn(fresh: string, dataDir: string): Promise<void> {
 
 export async function discardDirectory(dataDir: string): Promise<void> {
   if ((await contentOf(dataDir)) === 'absent') return;
+  if ((await readIfThere(`${dataDir}/${ADOPTED_FILE}`)) !== null)
+    throw appError('PGB-1301', `${dataDir} was adopted, not made, by this node: it is not deleted. Move it away to let the node join with a copy`);
   const doomed = `${dataDir}.old`;
   await removeTree(doomed);
   // Renamed first: a half-removed directory under the right name would look like a damaged one.

@@ -14,15 +14,21 @@ let lastSuffix = 0;
 export async function writeDurably(path: string, text: string, owner: OsUser | null, mode = 0o600): Promise<void> {
   lastSuffix += 1;
   const beside = `${path}.${String(process.pid)}-${String(lastSuffix)}.new`;
-  const file = await open(beside, 'w', mode);
   try {
-    await file.writeFile(text);
-    if (owner !== null) await file.chown(owner.uid, owner.gid);
-    await file.sync();
-  } finally {
-    await file.close();
+    const file = await open(beside, 'w', mode);
+    try {
+      await file.writeFile(text);
+      if (owner !== null) await file.chown(owner.uid, owner.gid);
+      await file.sync();
+    } finally {
+      await file.close();
+    }
+    await rename(beside, path);
+  } catch (error) {
+    // On a full disk every attempt would leave one more file behind.
+    await rm(beside, { force: true }).catch(() => undefined);
+    throw error;
   }
-  await rename(beside, path);
   await syncDirectory(dirname(path));
 }
 

@@ -102,11 +102,22 @@ export async function asOutcome<T extends { readonly kind: string }>(
   work: () => Promise<T>,
 ): Promise<T | { readonly kind: 'failed'; readonly code: string; readonly why: string }> {
   try {
-    return await work();
+    const outcome = await work();
+    return isFailed(outcome) ? { ...outcome, code: codeOf(outcome) } : outcome;
   } catch (error) {
     const described = describeError(error);
-    return failed(described.code === 'PGB-1999' ? code : described.code, described.message);
+    const why = described.message;
+    return { kind: 'failed', code: codeOf({ code: described.code === 'PGB-1999' ? code : described.code, why }), why };
   }
+}
+
+function isFailed(outcome: { readonly kind: string }): outcome is { readonly kind: 'failed'; readonly code: string; readonly why: string } {
+  return outcome.kind === 'failed';
+}
+
+/** Whatever was being done: when a program says that the disk is full, that is what the operator must hear. */
+function codeOf({ code, why }: { readonly code: string; readonly why: string }): string {
+  return /No space left on device|Disk quota exceeded|\bENOSPC\b|\bEDQUOT\b/.test(why) ? 'PGB-1104' : code;
 }
 
 /** Polls until `check` gives something else than null. Null: the deadline passed or the caller gave up. */

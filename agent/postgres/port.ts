@@ -152,7 +152,3 @@ export interface Postgres {
   keepSlots(slots: readonly string[], signal: AbortSignal): Promise<Outcome>;
   close(): Promise<void>;
 }
-
-export function slotName(member: MemberId): string {
-  return `pgbaton_${member.replaceAll(/[^a-z0-9_]/g, '_')}`;
-}

@@ -10,6 +10,7 @@ import type { GuardPurpose } from '../guard/protocol.ts';
 import { configFilePath, hbaFilePath, identFilePath, logDirectory, program, walDirectory } from './context.ts';
 import { syncDirectory, writeDurably } from './files.ts';
 import { removeHistoryAbove } from './history-files.ts';
+import { busyAddress } from './listen-check.ts';
 import { asOutcome, DONE, failed, poll, type LocalServer } from './local-server.ts';
 import type { Outcome, StartAs } from './port.ts';
 
@@ -27,6 +28,8 @@ export async function start(server: LocalServer, as: StartAs, extent: WalExtent 
   const { dataDir } = server.context.config;
   const unfit = await whyUnfit(server, dataDir);
   if (unfit !== null) return unfit;
+  const busy = await busyAddress(server.context.config.listenAddresses, server.context.config.port);
+  if (busy !== null) return failed('PGB-1101', `somebody else listens on ${busy}`);
   if (extent === null) return failed('PGB-1313', 'the end of the WAL on disk is unknown');
   await removeHistoryAbove(walDirectory(dataDir), extent.history.timeline);
   const member = await server.config.prepareStart();

@@ -46,6 +46,9 @@ export class StoreTracker {
   #renewedSinceStart = false;
   #regressed: string | null = null;
   #inFlight = false;
+  readonly #startedAtMs = monotonicMs();
+  #unavailable = 'no answer yet';
+  #refused: string | null = null;
   #identity: { clusterId: string | null; revision: bigint };
   #readWanted: (() => void) | null = null;
 
@@ -171,7 +174,10 @@ export class StoreTracker {
     const { leader, history, nodes, operation } = this.#keys;
     const sentAtMs = monotonicMs();
     const outcome = await this.#dcs.read([leader, history, nodes, operation], { budgetMs: this.#policy.ttlMs / 5, signal: this.#signal });
-    if (outcome.kind === 'unavailable') return;
+    if (outcome.kind === 'unavailable') {
+      this.#unavailable = outcome.why;
+      return;
+    }
     this.#noteHeader(outcome.header);
     const unbroken = this.#lastReadAtMs !== null && monotonicMs() - this.#lastReadAtMs <= this.#policy.ttlMs / 4;
     this.#unbrokenSinceMs = unbroken ? (this.#unbrokenSinceMs ?? sentAtMs) : sentAtMs;

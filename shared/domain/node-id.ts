@@ -34,3 +34,8 @@ export function parseMemberId(text: string): MemberId | null {
 export function nameOf(member: MemberId): NodeName {
   return member.slice(0, member.indexOf('~')) as NodeName;
 }
+
+/** The physical replication slot of a member: slot names allow lower-case letters, digits and underscores only. */
+export function slotName(member: MemberId): string {
+  return `pgbaton_${member.replaceAll(/[^a-z0-9_]/g, '_')}`;
+}

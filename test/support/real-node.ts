@@ -11,7 +11,8 @@ import { processesIn, realDirectory, send } from '../../agent/guard/process-tree
 import { openNodeFileStore } from '../../agent/node-file/node-file-store.ts';
 import type { NodeFile, NodeFileStore } from '../../agent/node-file/port.ts';
 import { createLocalPostgres } from '../../agent/postgres/local-postgres.ts';
-import { slotName, type Follow, type Outcome, type Postgres, type ServerFacts } from '../../agent/postgres/port.ts';
+import type { Follow, Outcome, Postgres, ServerFacts } from '../../agent/postgres/port.ts';
+import { slotName } from '../../shared/domain/node-id.ts';
 import type { NodePostgresConfig, NodeSecrets } from '../../shared/config/node-config.ts';
 import { epoch, type Epoch } from '../../shared/domain/epoch.ts';
 import { memberId, type Incarnation, type MemberId, type NodeName } from '../../shared/domain/node-id.ts';

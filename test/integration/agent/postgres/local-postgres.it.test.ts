@@ -7,7 +7,7 @@ import { memberSet } from '../../../../shared/domain/member-set.ts';
 import { epoch } from '../../../../shared/domain/epoch.ts';
 import { STUB_HISTORY_LINE, timelineId } from '../../../../shared/domain/timeline.ts';
 import { contains, extentPosition } from '../../../../shared/domain/wal-position.ts';
-import { slotName } from '../../../../agent/postgres/port.ts';
+import { slotName } from '../../../../shared/domain/node-id.ts';
 import { monotonicMs } from '../../../../shared/runtime/clock.ts';
 import {
   clientOf,
