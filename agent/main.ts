@@ -4,23 +4,22 @@
  */
 import { mkdirSync, readFileSync } from 'node:fs';
 import { join } from 'node:path';
-import pRetry from 'p-retry';
 import type { NodeConfig } from '../shared/config/node-config.ts';
 import type { Dcs } from '../shared/dcs/dcs.ts';
 import { createEtcdDcs } from '../shared/dcs/etcd-dcs.ts';
 import { keysOf, type Keys } from '../shared/dcs/keys.ts';
-import { decodeNode, encodeNode } from '../shared/dcs/records.ts';
 import { EPOCH_ZERO } from '../shared/domain/epoch.ts';
-import { appError, toAppError, type AppError } from '../shared/errors.ts';
-import { httpJson } from '../shared/http/client.ts';
+import { toAppError, type AppError } from '../shared/errors.ts';
 import { createHttpServer } from '../shared/http/server.ts';
 import { createLogger, type Logger } from '../shared/logging/logger.ts';
-import { sleep } from '../shared/runtime/deadline.ts';
+import { AlarmWatch } from './alarm-watch.ts';
+import { announce, refuseDuplicate } from './announce.ts';
 import { addOperatorRoutes } from './api/operator-routes.ts';
 import { addPeerRoutes } from './api/peer-routes.ts';
 import { connectGuard, type GuardClient } from './guard/guard-client.ts';
 import { GUARD_IDLE_MS } from './guard/guard-launch.ts';
 import type { Log } from './guard/log.ts';
+import { resolveOsUser } from './guard/os-user.ts';
 import { AgentLoop } from './loop/agent-loop.ts';
 import { freshIncarnation } from './loop/directory-jobs.ts';
 import { FailoverClock } from './loop/failover-clock.ts';
@@ -29,17 +28,23 @@ import { Situation } from './loop/situation.ts';
 import { openNodeFileStore } from './node-file/node-file-store.ts';
 import type { NodeFile, NodeFileStore } from './node-file/port.ts';
 import { PeerClient } from './peer/peer-client.ts';
+import { findBinDir } from './postgres/context.ts';
 import { createLocalPostgres } from './postgres/local-postgres.ts';
 import type { Postgres } from './postgres/port.ts';
+import { lockStateDirectory } from './state-lock.ts';
 import { StoreTracker } from './store/store-tracker.ts';
 
-const FIRST_CONTACT_MS = 2_000;
 const GUARD_READY_MS = 3_000;
+const DEFAULT_WAL_SEGMENT_MB = 16;
 
 /** Resolves when stopped by the signal; rejects with an AppError when this agent must not run. */
 export async function runAgent(config: NodeConfig, signal: AbortSignal): Promise<void> {
   const log = createLogger({ level: config.log.level, name: 'agent', base: { node: config.name, cluster: config.cluster } });
+  // Before anything is made or started: what is missing on this machine no retry will bring.
+  findBinDir(config.postgres.binDir);
+  resolveOsUser(config.postgres.osUser);
   for (const dir of [config.stateDir, config.runDir]) mkdirSync(dir, { recursive: true, mode: 0o755 });
+  const lock = await lockStateDirectory(config.stateDir);
   const dcs = createEtcdDcs({
     endpoints: config.etcd.endpoints,
     callMs: config.policy.etcdCallMs,
@@ -53,11 +58,12 @@ export async function runAgent(config: NodeConfig, signal: AbortSignal): Promise
   const stopped = new AbortController();
   const all = AbortSignal.any([signal, stopped.signal]);
   try {
-    await refuseDuplicate(config, dcs, keys, all);
+    await refuseDuplicate({ config, dcs, keys, signal: all });
     const keeper = await openNodeFile(files);
     await runParts({ config, log, dcs, keys, keeper, signal: all, stop: stopped });
   } finally {
     await Promise.all([dcs.close(), files.close()]);
+    lock.close();
   }
 }
 
@@ -111,12 +117,22 @@ async function runParts({ config, log, dcs, keys, keeper, signal, stop }: Parts)
   };
   const server = createHttpServer({ host: config.api.host, port: config.api.port, requestTimeoutMs: 15_000, logger: log });
   addPeerRoutes(server.app, { loop, situation, store, peerToken: config.secrets.peerToken });
-  addOperatorRoutes(server.app, { config, loop, situation, store, dcs, keys, clock });
-  await server.listen();
+  const alarms = new AlarmWatch({
+    facts: () => situation.facts(),
+    store: () => store.trouble(),
+    decided: () => loop.decision().alarm,
+    dataDir: config.postgres.dataDir,
+    stateDir: config.stateDir,
+    walSegmentSizeMb: config.postgres.walSegmentSizeMb ?? DEFAULT_WAL_SEGMENT_MB,
+    endpoints: config.etcd.endpoints,
+    log,
+  });
+  addOperatorRoutes(server.app, { config, loop, situation, store, dcs, keys, clock, alarms: () => alarms.texts() });
   try {
+    await server.listen();
     await guard.ready(GUARD_READY_MS);
     log.info({ member: situation.member(), pgPort: config.postgres.port, api: config.api.advertiseUrl }, 'agent started');
-    await Promise.all([store.run(), loop.run(), announce({ config, dcs, keys, keeper, store, situation, signal })]);
+    await Promise.all([store.run(), loop.run(), alarms.run(signal), announce({ config, dcs, keys, keeper, store, situation, signal })]);
   } finally {
     await server.close();
     peers.close();
@@ -163,18 +179,6 @@ function tlsOf(config: NodeConfig): { readonly ca?: Buffer; readonly cert?: Buff
   };
 }
 
-/** Two agents under one name would answer for each other's WAL. The name is free when nobody who answers at its address is somebody else. */
-async function refuseDuplicate(config: NodeConfig, dcs: Dcs, keys: Keys, signal: AbortSignal): Promise<void> {
-  const known = await dcs.read([keys.node(config.name)], { budgetMs: FIRST_CONTACT_MS, signal });
-  if (known.kind === 'unavailable') return;
-  const decoded = known.records.map((record) => decodeNode(record.value)).find((one) => one.kind === 'ok');
-  if (decoded?.kind !== 'ok' || decoded.value.agentUrl === config.api.advertiseUrl) return;
-  const reply = await httpJson({ url: `${decoded.value.agentUrl}/status`, method: 'GET', timeoutMs: 1_000 });
-  const living =
-    reply.kind === 'ok' && typeof reply.body === 'object' && reply.body !== null && 'name' in reply.body && reply.body.name === config.name;
-  if (living) throw appError('PGB-1305', `an agent named ${config.name} answers at ${decoded.value.agentUrl}`);
-}
-
 async function openNodeFile(files: NodeFileStore): Promise<NodeFileKeeper> {
   const loaded = await files.load();
   const current: NodeFile = loaded ?? {
@@ -191,47 +195,4 @@ async function openNodeFile(files: NodeFileStore): Promise<NodeFileKeeper> {
   const keeper = new NodeFileKeeper(files, current);
   await keeper.update((file) => ({ ...file, bootCount: file.bootCount + 1 }));
   return keeper;
-}
-
-/** Keeps `nodes/<name>` true, and remembers durably which store this is (S6). */
-async function announce({
-  config,
-  dcs,
-  keys,
-  keeper,
-  store,
-  situation,
-  signal,
-}: Omit<Parts, 'log' | 'stop'> & { readonly store: StoreTracker; readonly situation: Situation }): Promise<void> {
-  let said = '';
-  let savedRevision = BigInt(keeper.current().etcdRevision);
-  while (!signal.aborted) {
-    const record = encodeNode({
-      member: situation.member(),
-      bootCount: keeper.current().bootCount,
-      pgHost: config.postgres.advertiseHost,
-      pgPort: config.postgres.port,
-      agentUrl: config.api.advertiseUrl,
-      priority: config.priority,
-    });
-    const trusted = store.facts().regressed === null && store.facts().lastReadAtMs !== null;
-    if (trusted && record !== said && (await putNode({ config, dcs, keys, signal }, record))) said = record;
-    const { clusterId, revision } = store.identity();
-    // Renewals move the revision every second; remembering it now and then is enough to notice a store restored from a backup.
-    if (trusted && clusterId !== null && (keeper.current().etcdClusterId === null || revision > savedRevision + 500n)) {
-      savedRevision = revision;
-      await keeper.update((file) => ({ ...file, etcdClusterId: clusterId, etcdRevision: revision.toString() })).catch(() => null);
-    }
-    await sleep(said === '' ? 100 : 500, signal);
-  }
-}
-
-/** Where a node can be found decides nothing, so an ordinary retry with a pause will do. */
-async function putNode({ config, dcs, keys, signal }: Pick<Parts, 'config' | 'dcs' | 'keys' | 'signal'>, value: string): Promise<boolean> {
-  const options = { budgetMs: 2 * config.policy.etcdCallMs, signal };
-  const attempt = async (): Promise<true> => {
-    if (await dcs.put({ key: keys.node(config.name), value }, options)) return true;
-    throw appError('PGB-1201', 'the address of this node could not be written');
-  };
-  return pRetry(attempt, { retries: 5, minTimeout: 50, maxTimeout: 1_000, signal }).catch(() => false);
 }

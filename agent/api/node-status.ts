@@ -39,8 +39,9 @@ export function nodeStatusOf(parts: {
   readonly decision: Decision;
   readonly config: NodeConfig;
   readonly clock: FailoverClock;
+  readonly alarms: readonly string[];
 }): NodeStatus {
-  const { facts, decision, config, clock } = parts;
+  const { facts, decision, config, clock, alarms } = parts;
   const { state } = facts.server;
   const { view } = facts.store;
   const running = state.kind === 'running' ? state.facts : null;
@@ -70,7 +71,7 @@ export function nodeStatusOf(parts: {
       postmaster: guard?.postmaster.kind === 'running' ? guard.postmaster.pid : null,
     },
     dataDir: config.postgres.dataDir,
-    alarms: decision.alarm === null ? [] : [decision.alarm],
+    alarms,
     lastFailover: clock.last(),
     healthy: leads(facts) ? facts.open : running?.inRecovery === true && running.receiver === 'streaming',
   };

@@ -34,6 +34,8 @@ export type OperatorRoutesParts = {
   readonly dcs: Dcs;
   readonly keys: Keys;
   readonly clock: FailoverClock;
+  /** What an operator has to hear of, each with its code. */
+  readonly alarms: () => readonly string[];
 };
 
 const switchoverBody = z.object({ to: z.string().nullable().default(null) });
@@ -43,7 +45,13 @@ const PEER_TIMEOUT_MS = 700;
 export function addOperatorRoutes(app: FastifyInstance, parts: OperatorRoutesParts): void {
   const onRequest = requireToken(parts.config.secrets.peerToken);
   const status = (): NodeStatus =>
-    nodeStatusOf({ facts: parts.situation.facts(), decision: parts.loop.decision(), config: parts.config, clock: parts.clock });
+    nodeStatusOf({
+      facts: parts.situation.facts(),
+      decision: parts.loop.decision(),
+      config: parts.config,
+      clock: parts.clock,
+      alarms: parts.alarms(),
+    });
   for (const path of HEALTH_PATHS) {
     addHealthRoute(app, path, (request) => {
       const query = z.object({ lag: z.string().optional() }).safeParse(request.query);

@@ -285,10 +285,15 @@ export class AgentLoop {
         return failed(known.code, known.message);
       });
       const tookMs = Math.round(monotonicMs() - own.sinceMs);
+      // A job that fails in the same way again is no news; the alarm stands meanwhile, and a log must not fill.
+      const again = outcome.kind === 'failed' && situation.facts().failures.get(job.kind)?.why.startsWith(outcome.code) === true;
       if (outcome.kind === 'done') situation.succeeded(job.kind);
       else if (!abort.signal.aborted) situation.failed(job.kind, `${outcome.code} ${outcome.why}`);
       if (outcome.kind === 'failed')
-        log.warn({ job: job.kind, code: outcome.code, why: outcome.why, tookMs, aborted: abort.signal.aborted }, 'job failed');
+        log[again ? 'debug' : 'warn'](
+          { job: job.kind, code: outcome.code, why: outcome.why, tookMs, aborted: abort.signal.aborted },
+          'job failed',
+        );
       else log.info({ job: job.kind, tookMs }, 'job done');
       await this.look();
       if (situation.job === own) situation.job = null;

@@ -58,7 +58,7 @@ const PROGRAMS = ['postgres', 'initdb', 'pg_controldata', 'pg_waldump', 'pg_base
 /** The configured directory, else the environment's, else that of the newest installed version, else one in PATH; with all programs in it. */
 export function findBinDir(configured: string | null): string {
   const candidates = configured === null ? [process.env['PGBATON_PG_BIN'], ...installed(), ...path()] : [configured];
-  const present = candidates.filter((directory) => directory !== undefined && existsSync(join(directory, 'postgres')));
+  const present = candidates.filter((directory): directory is string => directory !== undefined && existsSync(join(directory, 'postgres')));
   const found = present.find((directory) => missingIn(directory).length === 0) ?? present[0];
   if (found === undefined)
     throw appError(
@@ -69,7 +69,8 @@ export function findBinDir(configured: string | null): string {
     );
   const missing = missingIn(found);
   if (missing.length > 0) throw appError('PGB-1102', `${found} has no ${missing.join(', ')}`);
-  if (!path().some((directory) => existsSync(join(directory, 'setpriv')))) throw appError('PGB-1102', 'setpriv (of util-linux) is not in PATH');
+  if (!path().some((directory) => existsSync(join(directory, 'setpriv'))))
+    throw appError('PGB-1102', 'setpriv (of util-linux) is not in PATH');
   return found;
 }
 

@@ -54,7 +54,10 @@ export async function swapIn(fresh: string, dataDir: string): Promise<void> {
 export async function discardDirectory(dataDir: string): Promise<void> {
   if ((await contentOf(dataDir)) === 'absent') return;
   if ((await readIfThere(`${dataDir}/${ADOPTED_FILE}`)) !== null)
-    throw appError('PGB-1301', `${dataDir} was adopted, not made, by this node: it is not deleted. Move it away to let the node join with a copy`);
+    throw appError(
+      'PGB-1301',
+      `${dataDir} was adopted, not made, by this node: it is not deleted. Move it away to let the node join with a copy`,
+    );
   const doomed = `${dataDir}.old`;
   await removeTree(doomed);
   // Renamed first: a half-removed directory under the right name would look like a damaged one.

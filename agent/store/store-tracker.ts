@@ -112,6 +112,13 @@ export class StoreTracker {
     return this.#identity;
   }
 
+  /** For operators: what stands between this node and the store; null: nothing that has lasted. */
+  trouble(): { readonly code: 'PGB-1201' | 'PGB-1202'; readonly why: string } | null {
+    const silentMs = monotonicMs() - (this.#lastReadAtMs ?? this.#startedAtMs);
+    if (silentMs > this.#policy.ttlMs / 2) return { code: isRefusal(this.#unavailable) ? 'PGB-1202' : 'PGB-1201', why: this.#unavailable };
+    return this.#refused === null ? null : { code: 'PGB-1202', why: this.#refused };
+  }
+
   operationRevision(): Expected {
     return this.#operationRevision ?? ABSENT;
   }
@@ -139,6 +146,7 @@ export class StoreTracker {
         const outcome = await this.#dcs.change(change, { budgetMs: 2 * this.#policy.etcdCallMs, signal: this.#signal });
         switch (outcome.kind) {
           case 'committed':
+            this.#refused = null;
             this.#renewedAtMs = sentAtMs;
             this.#renewedSinceStart = true;
             this.#apply(record, outcome.modRevision);
@@ -149,6 +157,7 @@ export class StoreTracker {
             if (outcome.current !== null) this.#onRecord(outcome.current);
             return { kind: 'lost', why: outcome.kind };
           case 'refused':
+            this.#refused = outcome.why;
             return { kind: 'lost', why: outcome.why };
           case 'unknown':
             if (this.#signal.aborted) return { kind: 'unknown' };
@@ -271,4 +280,9 @@ export class StoreTracker {
     await sleep(ms, AbortSignal.any([this.#signal, wanted.signal]));
     this.#readWanted = null;
   }
+}
+
+/** etcd's own words about a login or a permission; its "no leader" and "timed out" are silence. */
+function isRefusal(why: string): boolean {
+  return /permission denied|authentication|invalid auth|user name is empty/i.test(why);
 }

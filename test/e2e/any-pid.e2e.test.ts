@@ -4,7 +4,7 @@ import { randomInt } from 'node:crypto';
 import { afterAll, beforeAll, describe, expect, test } from 'vitest';
 import type { NodeStatus } from '../../shared/domain/cluster-status.ts';
 import { monotonicMs } from '../../shared/runtime/clock.ts';
-import { kill, TestCluster, until, withLedger } from '../support/local-cluster.ts';
+import { kill, query, TestCluster, until, withLedger } from '../support/local-cluster.ts';
 
 const HEAL_BY_MS = 30_000;
 const PAIRS = 6;
@@ -20,7 +20,10 @@ beforeAll(async () => {
   cluster = await TestCluster.up('anypid');
   const { nodes, etcd } = cluster.describe();
   const inner = nodes.flatMap(({ name, agentUrl }) =>
-    (['agent', 'guard', 'postmaster'] as const).map((part): Victim => ({ name: `${name} ${part}`, pid: async () => innerPid(agentUrl, part) })),
+    (['agent', 'guard', 'postmaster'] as const).map((part): Victim => ({
+      name: `${name} ${part}`,
+      pid: async () => innerPid(agentUrl, part),
+    })),
   );
   const members = etcd.pids.map((_, index): Victim => ({
     name: `etcd ${String(index + 1)}`,
@@ -61,9 +64,16 @@ async function surviveLossOf(chosen: readonly Victim[]): Promise<void> {
       const listing = await cluster.untilWhole(HEAL_BY_MS - (monotonicMs() - killedAtMs));
       expect(listing.primaries).toBe(1);
       expect(listing.streamingStandbys).toBe(2);
+      // A proxy has its pid before it listens.
+      await until('the proxy leads to the primary', HEAL_BY_MS - (monotonicMs() - killedAtMs), async () => {
+        const [row] = await query(cluster.uri, 'SELECT pg_is_in_recovery() AS standby');
+        return row?.['standby'] === false;
+      });
     });
   } catch (error) {
-    throw new Error(`seed ${String(seed)}: after kill -9 of ${what}: ${error instanceof Error ? error.message : String(error)}`, { cause: error });
+    throw new Error(`seed ${String(seed)}: after kill -9 of ${what}: ${error instanceof Error ? error.message : String(error)}`, {
+      cause: error,
+    });
   }
 }
 

@@ -1,0 +1,79 @@
+/**
+ * A node's name in the store: taken only while nobody else lives under it, kept true afterwards. It decides nothing about leadership; where two
+ * agents claim one name, the later one goes, because each would answer for the other's WAL.
+ */
+import pRetry from 'p-retry';
+import type { NodeConfig } from '../shared/config/node-config.ts';
+import type { Dcs } from '../shared/dcs/dcs.ts';
+import type { Keys } from '../shared/dcs/keys.ts';
+import { decodeNode, encodeNode } from '../shared/dcs/records.ts';
+import { appError } from '../shared/errors.ts';
+import { httpJson } from '../shared/http/client.ts';
+import { sleep } from '../shared/runtime/deadline.ts';
+import type { NodeFileKeeper } from './loop/node-file-keeper.ts';
+import type { Situation } from './loop/situation.ts';
+import type { StoreTracker } from './store/store-tracker.ts';
+
+const FIRST_CONTACT_MS = 2_000;
+const LIFE_SIGN_MS = 1_000;
+/** How much the store's revision may move before it is remembered again. */
+const REVISION_STEP = 500n;
+
+type Name = { readonly config: NodeConfig; readonly dcs: Dcs; readonly keys: Keys; readonly signal: AbortSignal };
+
+/** Throws PGB-1305 when a living agent under this name answers at another address. An unreachable store says nothing; `announce` asks again. */
+export async function refuseDuplicate({ config, dcs, keys, signal }: Name): Promise<void> {
+  const known = await dcs.read([keys.node(config.name)], { budgetMs: FIRST_CONTACT_MS, signal });
+  if (known.kind === 'unavailable') return;
+  const decoded = known.records.map((record) => decodeNode(record.value)).find((one) => one.kind === 'ok');
+  if (decoded?.kind !== 'ok' || decoded.value.agentUrl === config.api.advertiseUrl) return;
+  const reply = await httpJson({ url: `${decoded.value.agentUrl}/status`, method: 'GET', timeoutMs: LIFE_SIGN_MS });
+  const living =
+    reply.kind === 'ok' && typeof reply.body === 'object' && reply.body !== null && 'name' in reply.body && reply.body.name === config.name;
+  if (living) throw appError('PGB-1305', `an agent named ${config.name} answers at ${decoded.value.agentUrl}`);
+}
+
+/** Keeps `nodes/<name>` true, and remembers durably which store this is (S6). Throws PGB-1305 when somebody else lives under the name. */
+export async function announce(
+  parts: Name & { readonly keeper: NodeFileKeeper; readonly store: StoreTracker; readonly situation: Situation },
+): Promise<void> {
+  const { config, keeper, store, situation, signal } = parts;
+  let said = '';
+  let savedRevision = BigInt(keeper.current().etcdRevision);
+  while (!signal.aborted) {
+    const record = encodeNode({
+      member: situation.member(),
+      bootCount: keeper.current().bootCount,
+      pgHost: config.postgres.advertiseHost,
+      pgPort: config.postgres.port,
+      agentUrl: config.api.advertiseUrl,
+      priority: config.priority,
+    });
+    const trusted = store.facts().regressed === null && store.facts().lastReadAtMs !== null;
+    // The store may not have answered when this agent started, and the other one may have started at the same moment.
+    if (trusted && isSomebodyElse(store, config)) await refuseDuplicate(parts);
+    if (trusted && record !== said && (await putNode(parts, record))) said = record;
+    const { clusterId, revision } = store.identity();
+    // Renewals move the revision every second; remembering it now and then is enough to notice a store restored from a backup.
+    if (trusted && clusterId !== null && (keeper.current().etcdClusterId === null || revision > savedRevision + REVISION_STEP)) {
+      savedRevision = revision;
+      await keeper.update((file) => ({ ...file, etcdClusterId: clusterId, etcdRevision: revision.toString() })).catch(() => null);
+    }
+    await sleep(said === '' ? 100 : 500, signal);
+  }
+}
+
+function isSomebodyElse(store: StoreTracker, config: NodeConfig): boolean {
+  const known = store.facts().nodes.get(config.name);
+  return known !== undefined && known.agentUrl !== config.api.advertiseUrl;
+}
+
+/** Where a node can be found decides nothing, so an ordinary retry with a pause will do. */
+async function putNode({ config, dcs, keys, signal }: Name, value: string): Promise<boolean> {
+  const options = { budgetMs: 2 * config.policy.etcdCallMs, signal };
+  const attempt = async (): Promise<true> => {
+    if (await dcs.put({ key: keys.node(config.name), value }, options)) return true;
+    throw appError('PGB-1201', 'the address of this node could not be written');
+  };
+  return pRetry(attempt, { retries: 5, minTimeout: 50, maxTimeout: 1_000, signal }).catch(() => false);
+}
