@@ -24,6 +24,7 @@ import { AgentLoop } from './loop/agent-loop.ts';
 import { freshIncarnation } from './loop/directory-jobs.ts';
 import { FailoverClock } from './loop/failover-clock.ts';
 import { NodeFileKeeper } from './loop/node-file-keeper.ts';
+import { OperationBoard } from './loop/operation-board.ts';
 import { Situation } from './loop/situation.ts';
 import { openNodeFileStore } from './node-file/node-file-store.ts';
 import type { NodeFile, NodeFileStore } from './node-file/port.ts';
@@ -104,14 +105,19 @@ async function runParts({ config, log, dcs, keys, keeper, signal, stop }: Parts)
     postgres,
   });
   const crash: { error: AppError | null } = { error: null };
-  const loop = new AgentLoop({ policy, postgres, guard, file: keeper, store, dcs, keys, situation, peers, clock, log }, signal, (error) => {
-    // A broken invariant: fence first, then crash. Nobody may go on writing on the word of a mind that contradicts itself.
-    crash.error = toAppError(error);
-    log.fatal({ err: error }, 'broken invariant: fencing');
-    void postgres.kill(10 * policy.killMs).finally(() => {
-      stop.abort();
-    });
-  });
+  const operations = new OperationBoard({ dcs, keys, callMs: policy.etcdCallMs });
+  const loop = new AgentLoop(
+    { policy, postgres, guard, file: keeper, store, dcs, keys, situation, peers, clock, operations, log },
+    signal,
+    (error) => {
+      // A broken invariant: fence first, then crash. Nobody may go on writing on the word of a mind that contradicts itself.
+      crash.error = toAppError(error);
+      log.fatal({ err: error }, 'broken invariant: fencing');
+      void postgres.kill(10 * policy.killMs).finally(() => {
+        stop.abort();
+      });
+    },
+  );
   wake = () => {
     loop.wake();
   };

@@ -26,10 +26,15 @@ export function peerStatusOf(facts: Facts): Omit<PeerStatus, 'heardAtMs' | 'aske
   };
 }
 
-/** Holds a serving record, with authority by this node's own clock. */
+/** A look takes a second at most, and another follows at once. */
+const SEEN_LATELY_MS = 2_500;
+
+/** Holds a serving record and runs it as a primary, with authority by this node's own clock. */
 function leads(facts: Facts): boolean {
   const { view } = facts.store;
   if (view.kind !== 'present' || view.record.state.kind !== 'serving') return false;
+  const { state, seenAtMs } = facts.server;
+  if (state.kind !== 'running' || state.facts.inRecovery || facts.nowMs - seenAtMs > SEEN_LATELY_MS) return false;
   const authority = authorityOf(facts, view.record);
   return authority !== null && facts.nowMs < authority.untilMs;
 }

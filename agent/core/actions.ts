@@ -25,7 +25,7 @@ export type Job =
   /** T4. */
   | { readonly kind: 'promote'; readonly record: LeaderRecord }
   /** Step FIRST → prove → ANY → prove. */
-  | { readonly kind: 'put-in-force'; readonly set: MemberSet; readonly former: MemberSet }
+  | { readonly kind: 'put-in-force'; readonly set: MemberSet }
   /** A standby puts on the set that it would claim with (P7.6). */
   | { readonly kind: 'rest'; readonly set: MemberSet }
   | { readonly kind: 'open'; readonly epoch: Epoch }

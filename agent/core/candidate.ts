@@ -14,17 +14,26 @@ import { ownBoundary, ownExtent } from './extent.ts';
 import type { Facts, PromiseAnswer } from './facts.ts';
 import type { Candidacy, Memory } from './memory.ts';
 import { requiredPosition } from './required.ts';
-import { isHeardServing, isSuspected } from './suspicion.ts';
+import { isBackSince, isHeardServing, isSuspected } from './suspicion.ts';
 
 /** How long each place in the ranking waits for the better ones before it goes itself (PROTOCOL P5.5). */
 const RANK_WAIT_MS = 75;
+/** Longer than wal_retrieve_retry_interval: replay has tried again to read on, and still stands before the same half record. */
+const GAP_MS = 150;
 
 export function triggerOf(facts: Facts, present: Present): Trigger | null {
   const { record } = present;
   const { down, takeover, store, nowMs } = facts;
   if (record.state.kind === 'handing-over') return record.state.to === facts.self.member ? 'handing-over' : ttlTrigger(facts, present);
   if (record.state.kind === 'released') return 'released';
-  if (down !== null && down.epoch === record.epoch && down.holder === record.holder && record.mode === 'quorum') return 'down';
+  if (
+    down !== null &&
+    down.epoch === record.epoch &&
+    down.holder === record.holder &&
+    record.mode === 'quorum' &&
+    !isBackSince(facts, record, down.heardAtMs)
+  )
+    return 'down';
   if (takeover !== null && takeover.epoch === record.epoch) return 'operator';
   if (store.lastReadAtMs === null || nowMs - store.lastReadAtMs > record.ttlMs / 4) return null;
   return isSuspected(facts, record, present.firstSeenAtMs) ? 'suspicion' : ttlTrigger(facts, present);
@@ -59,7 +68,7 @@ export function decideAsCandidate(facts: Facts, memory: Memory, present: Present
   const candidacy: Candidacy =
     memory.candidacy?.ballot === ballot && memory.candidacy.trigger === trigger
       ? memory.candidacy
-      : { ballot, trigger, sinceMs: facts.nowMs, askedAtMs: null, quorumAtMs: null };
+      : { ballot, trigger, sinceMs: facts.nowMs, askedAtMs: null, quorumAtMs: null, gap: null };
   const next: Memory = { ...memory, candidacy };
   // P5.2: the candidate keeps its own promise first; a candidate whom all refuse has not left its leader for nothing.
   const ask = askOthers(facts, present, candidacy);
@@ -124,6 +133,14 @@ function gather(facts: Facts, memory: Memory, present: Present, ask: readonly Ac
   const boundary = ownBoundary(facts.server.state);
   const own = ownExtent(facts.server.state);
   if (candidacy === null || boundary === null || own === null) return decision(memory, 'candidate', 'replaying what was received', ...ask);
+  // Replay short of what was received is right only before a half record; right after the cut it may just not have read on yet (H11).
+  if (boundary.lsn < own.lsn) {
+    const gap = candidacy.gap?.lsn === boundary.lsn ? candidacy.gap : { lsn: boundary.lsn, sinceMs: facts.nowMs };
+    if (facts.nowMs - gap.sinceMs < GAP_MS)
+      return decision({ ...memory, candidacy: { ...candidacy, gap } }, 'candidate', 'replaying what was received', ...ask);
+  }
+  if (!contains(boundary, record.floor) && facts.takeover?.force !== true)
+    return decision(memory, 'candidate', 'what it can replay does not reach the floor: its WAL is damaged', ...ask);
   if (record.mode === 'async' || facts.takeover?.force === true) return decideWithoutVote(facts, memory, present, { boundary, ask });
   const mine: PromiseAnswer = {
     member: facts.self.member,
@@ -160,7 +177,10 @@ function choose(facts: Facts, memory: Memory, present: Present, { answers, quoru
   const ranked = answers.filter((answer) => answer.priority > 0 && isCapable(answer.extent)).toSorted(byRank);
   const rank = ranked.findIndex((answer) => answer.member === facts.self.member);
   const best = ranked[0];
-  if (rank === -1) return fetchOrYield(facts, memory, { best: best ?? null, required, ask });
+  if (rank === -1) {
+    const sources = answers.filter((answer) => answer.member !== facts.self.member && isCapable(answer.extent));
+    return fetchOrYield(facts, memory, { sources, required, ask });
+  }
   const waitedMs = facts.nowMs - (memory.candidacy?.quorumAtMs ?? facts.nowMs);
   if (rank > 0 && waitedMs < rank * RANK_WAIT_MS) {
     return decision(
@@ -193,10 +213,15 @@ function byRank(a: PromiseAnswer, b: PromiseAnswer): number {
 function fetchOrYield(
   facts: Facts,
   memory: Memory,
-  { best, required, ask }: { readonly best: PromiseAnswer | null; readonly required: WalPosition | null; readonly ask: readonly Action[] },
+  {
+    sources,
+    required,
+    ask,
+  }: { readonly sources: readonly PromiseAnswer[]; readonly required: WalPosition | null; readonly ask: readonly Action[] },
 ): Decision {
   const missing = required === null ? 'the floor' : formatPosition(required);
-  const source = best ?? facts.answers.find((answer) => required !== null && contains(answer.extent, required)) ?? null;
+  // A source that died after its promise is not the only one: each failed fetch turns to the next.
+  const source = sources[(facts.failures.get('fetch')?.count ?? 0) % Math.max(1, sources.length)] ?? null;
   if (source === null || memory.candidacy === null)
     return decision(
       memory,
@@ -269,10 +294,9 @@ function decideWithoutVote(
   });
 }
 
+/** A standby that has not yet followed the holder's latest promotion is still on its parent; with the floor on board its LSN says how far it is. */
 function isWithin(boundary: WalExtent, observed: WalPosition, maxLagBytes: number): boolean {
-  return (
-    contains(boundary, observed) || (boundary.history.timeline === observed.timeline && Number(observed.lsn - boundary.lsn) <= maxLagBytes)
-  );
+  return contains(boundary, observed) || Number(observed.lsn - boundary.lsn) <= maxLagBytes;
 }
 
 function betterPeers(facts: Facts, boundary: WalExtent): number {

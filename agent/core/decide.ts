@@ -14,6 +14,18 @@ import { whyNotOurs } from './own-directory.ts';
 
 /** These may push aside whatever the local PostgreSQL is being asked to do (P4.2: a promise cancels a pending start or promotion). */
 const PREEMPTING: ReadonlySet<string> = new Set(['promise', 'kill']);
+/**
+ * These rest on what the record says about who must acknowledge. With a change on its way the record is two records, and putting a set in force
+ * that is safe with the old one may lose an acknowledged commit under the new one (I13).
+ */
+const NEEDS_SETTLED: ReadonlySet<string> = new Set([
+  'put-in-force',
+  'start-primary',
+  'start-standby',
+  'promote',
+  'open',
+  'stop-for-switchover',
+]);
 
 export function decide(facts: Facts, memory: Memory): Decision {
   return withoutConflicts(facts, decideFreely(facts, memory));
@@ -44,7 +56,14 @@ function decideWithRecord(facts: Facts, memory: Memory, present: Present): Decis
     );
   }
   if (record.holder === facts.self.member) return decideAsHolder(facts, { ...memory, candidacy: null }, present);
-  const other: Memory = { ...memory, crash: null, promotingSinceMs: null, promisedAboveSinceMs: null };
+  const other: Memory = {
+    ...memory,
+    crash: null,
+    promotingSinceMs: null,
+    promisedAboveSinceMs: null,
+    members: new Map(),
+    leadingSinceMs: null,
+  };
   const trigger = triggerOf(facts, present);
   if (trigger !== null) {
     const candidate = decideAsCandidate(facts, other, present, trigger);
@@ -60,8 +79,9 @@ function withoutConflicts(facts: Facts, made: Decision): Decision {
       case 'create':
       case 'change':
       case 'renew':
-        return !facts.store.changeInFlight;
+        return facts.store.changeInFlight === 'none';
       case 'job':
+        if (facts.store.changeInFlight === 'change' && NEEDS_SETTLED.has(action.job.kind)) return false;
         return facts.job === null || (PREEMPTING.has(action.job.kind) && facts.job.kind !== action.job.kind);
       case 'say-down':
       case 'ask-promises':

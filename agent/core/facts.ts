@@ -50,8 +50,8 @@ export type StoreFacts = {
   readonly history: readonly HistoryEntry[];
   readonly nodes: ReadonlyMap<NodeName, NodeRecord>;
   readonly operation: OperationRecord | null;
-  /** A change of ours is on its way (S2). */
-  readonly changeInFlight: boolean;
+  /** What of ours is on its way (S2). While it is a change, both of its outcomes are possible (S3). */
+  readonly changeInFlight: 'none' | 'renewal' | 'change';
 };
 
 /** What another agent last said about itself. */

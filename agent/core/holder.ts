@@ -3,6 +3,7 @@
  * the record being its own at this revision; S4: after an agent start nothing but a renewal, until one is known committed.
  */
 import type { LeaderRecord } from '../../shared/domain/leader-record.ts';
+import { isSafePair } from '../../shared/domain/member-set.ts';
 import type { ServerFacts } from '../postgres/port.ts';
 import type { Action } from './actions.ts';
 import { alarmed, decision, job, mayRetry, type Decision, type Present } from './decision.ts';
@@ -17,8 +18,15 @@ import { abortHandover, decideSwitchover } from './switchover.ts';
 /** After so many failed restarts in a row the holder lets somebody else try (crash-loop budget). */
 const RESTARTS_IN_PLACE = 3;
 
-export function decideAsHolder(facts: Facts, memory: Memory, present: Present): Decision {
+export function decideAsHolder(facts: Facts, remembered: Memory, present: Present): Decision {
   const { record } = present;
+  const { state } = facts.server;
+  const writes = state.kind === 'running' && !state.facts.inRecovery;
+  const memory: Memory = {
+    ...remembered,
+    leadingSinceMs: writes ? remembered.leadingSinceMs : null,
+    silentSinceMs: state.kind === 'silent' ? remembered.silentSinceMs : null,
+  };
   if (facts.file.systemId !== null && facts.file.systemId !== record.systemId)
     return alarmed(memory, `PGB-1301 we hold a record of system ${record.systemId}, our data is of ${facts.file.systemId}`);
   if (!facts.store.renewedSinceStart) {
@@ -58,7 +66,6 @@ function renewIfDue(facts: Facts, present: Present): readonly Action[] {
 
 function decideServing(facts: Facts, memory: Memory, present: Present): Decision {
   const { server, guard } = facts;
-  const { record } = present;
   if (guard !== null && guard.postmaster.kind === 'exited') return decideStopped(facts, memory, present);
   switch (server.state.kind) {
     case 'running':
@@ -76,13 +83,24 @@ function decideServing(facts: Facts, memory: Memory, present: Present): Decision
     case 'starting':
       return decision(memory, 'crashed', 'PostgreSQL is starting', ...renewIfDue(facts, present));
     case 'silent':
-      return decision(
-        memory,
-        'leading',
-        `PostgreSQL does not answer (${server.state.why}); epoch ${record.epoch.toString()} stays ours while the lease holds`,
-        ...renewIfDue(facts, present),
-      );
+      return decideSilent(facts, memory, present, server.state.why);
   }
+}
+
+/** It lives and does not answer. For a while that is load; after that it is better dead, and the crash road decides who goes on. */
+function decideSilent(facts: Facts, memory: Memory, present: Present, why: string): Decision {
+  const since = memory.silentSinceMs ?? facts.nowMs;
+  const next: Memory = { ...memory, silentSinceMs: since };
+  const renew = renewIfDue(facts, present);
+  if (facts.nowMs - since < 2 * facts.self.policy.promoteByMs || !mayRetry(facts, 'kill'))
+    return decision(next, 'leading', `PostgreSQL does not answer: ${why}`, ...renew);
+  return decision(
+    next,
+    'crashed',
+    `PostgreSQL has not answered for ${String(Math.round(facts.nowMs - since))} ms: killing it`,
+    job({ kind: 'kill', why: 'silent' }),
+    ...renew,
+  );
 }
 
 /** Our PostgreSQL is gone (PROTOCOL P6 "crash of the leader's PostgreSQL, agent alive"). */
@@ -129,22 +147,26 @@ function restartInPlace(facts: Facts, memory: Memory, present: Present, verify: 
   const { state } = facts.server;
   const renew = renewIfDue(facts, present);
   if (verify.length > 0) return decision(memory, 'crashed', 'making sure that nothing of the old PostgreSQL is left', ...verify, ...renew);
-  if (state.kind === 'absent')
-    return alarmed(memory, 'PGB-1304 we hold the record, but the data directory is gone: an operator must fail over', ...renew);
+  if (state.kind === 'absent') return giveUp(memory, present, 'PGB-1304 we hold the record, but the data directory is gone');
   if (state.kind !== 'stopped') return decision(memory, 'crashed', 'waiting to see PostgreSQL at rest', ...renew);
-  if (facts.file.dir !== 'ok') return alarmed(memory, 'PGB-1304 we hold the record, but the data directory is being rebuilt', ...renew);
+  if (facts.file.dir !== 'ok') return giveUp(memory, present, 'PGB-1304 we hold the record, but the data directory is being rebuilt');
   const failure = facts.failures.get('start-primary');
   if (failure !== undefined && failure.count >= RESTARTS_IN_PLACE && record.set.k > 0)
     return release(memory, present, state.extent === null ? null : { timeline: state.extent.history.timeline, lsn: state.extent.lsn });
   if (state.extent !== null && state.extent.history.timeline !== record.timeline)
-    return alarmed(
+    return giveUp(
       memory,
+      present,
       `PGB-1304 our WAL is on timeline ${String(state.extent.history.timeline)}, the record says ${String(record.timeline)}`,
-      ...renew,
     );
   if (!mayRetry(facts, 'start-primary'))
     return decision(memory, 'crashed', `restart failed: ${failure?.why ?? ''}; trying again shortly`, ...renew);
   return decision(memory, 'crashed', 'restarting in place', job({ kind: 'start-primary', record }), ...renew);
+}
+
+/** A holder that can never serve must not keep the lease alive: others may have what it lacks, or an operator may force them (T11). */
+function giveUp(memory: Memory, present: Present, why: string): Decision {
+  return present.record.set.k > 0 ? release(memory, present, null) : alarmed(memory, `${why}: an operator must fail over`);
 }
 
 function release(
@@ -173,10 +195,10 @@ function lead(facts: Facts, memory: Memory, present: Present, server: ServerFact
   }
   const watched = watchMembers(facts, memory, server, record);
   const renew = renewIfDue(facts, present);
-  if (!facts.open) return openWhenDurable(facts, watched, present, server, renew);
   const reenlist = reenlistRunning(facts, watched, present);
   if (reenlist.action !== null)
     return decision(reenlist.memory, 'leading', 'members had promised a higher epoch: re-enlisting them', reenlist.action);
+  if (!facts.open) return openWhenDurable(facts, reenlist.memory, present, server, renew);
   const switchover = decideSwitchover(facts, reenlist.memory, present, server);
   if (switchover !== null)
     return {
@@ -189,7 +211,8 @@ function lead(facts: Facts, memory: Memory, present: Present, server: ServerFact
 /** T5, T6: clients are let in only when k members have flushed everything that surfaced in recovery or promotion. */
 function openWhenDurable(facts: Facts, memory: Memory, present: Present, server: ServerFacts, renew: readonly Action[]): Decision {
   const { record } = present;
-  const since = facts.inForce.kind === 'proven' ? facts.inForce.provenAtLsn : null;
+  const safe = facts.inForce.kind === 'proven' && isSafePair(record.set, facts.inForce.set);
+  const since = safe && facts.inForce.kind === 'proven' ? facts.inForce.provenAtLsn : null;
   if (record.set.k === 0) return decision(memory, 'leading', 'letting clients in', job({ kind: 'open', epoch: record.epoch }), ...renew);
   if (since !== null && flushedPast(server, record.set, since) >= record.set.k)
     return decision(
@@ -223,11 +246,7 @@ function decidePromoting(facts: Facts, memory: Memory, present: Present): Decisi
   const next: Memory = { ...memory, promotingSinceMs: since };
   if (state.kind === 'running' && !state.facts.inRecovery) return finishPromotion(facts, next, present, state.facts, renew);
   if (facts.nowMs - since > 2 * policy.promoteByMs && facts.job === null && state.kind === 'stopped') {
-    return release(
-      { ...next, promotingSinceMs: null },
-      present,
-      state.extent === null ? null : { timeline: state.extent.history.timeline, lsn: state.extent.lsn },
-    );
+    return release(next, present, state.extent === null ? null : { timeline: state.extent.history.timeline, lsn: state.extent.lsn });
   }
   if (state.kind === 'running') {
     if (facts.nowMs - since > 2 * policy.promoteByMs)
@@ -238,13 +257,16 @@ function decidePromoting(facts: Facts, memory: Memory, present: Present): Decisi
         job({ kind: 'kill', why: 'promotion without progress' }),
         ...renew,
       );
+    // An agent that restarted in the middle of a promotion must not set up another one over it.
+    if (facts.job === null && facts.guard?.postmaster.kind === 'running' && facts.guard.postmaster.promoted)
+      return decision(next, 'promoting', 'the promotion is under way', ...renew);
     if (!mayRetry(facts, 'promote'))
       return decision(next, 'promoting', `promotion failed: ${facts.failures.get('promote')?.why ?? ''}; trying again`, ...renew);
     return decision(next, 'promoting', `promoting to timeline ${String(record.timeline)}`, job({ kind: 'promote', record }), ...renew);
   }
   if (state.kind === 'stopped') {
-    const begun = facts.file.promotion?.epoch === record.epoch && state.extent?.history.timeline === record.timeline;
-    if (begun) return restartInPlace(facts, next, present, []);
+    // The reserved timeline is this record's own, so WAL on it means that our promotion has happened, under this epoch or one that T3 has raised.
+    if (state.extent?.history.timeline === record.timeline) return restartInPlace(facts, next, present, []);
     if (!mayRetry(facts, 'start-standby')) return decision(next, 'promoting', 'start failed; trying again shortly', ...renew);
     return decision(next, 'promoting', 'starting as a standby to promote', job({ kind: 'start-standby', record, follow: false }), ...renew);
   }
@@ -260,8 +282,12 @@ function finishPromotion(facts: Facts, memory: Memory, present: Present, server:
       `PGB-1314 promoted to timeline ${String(server.history.timeline)} instead of ${String(record.timeline)}`,
       job({ kind: 'kill', why: 'wrong timeline' }),
     );
-  const watched = watchMembers(facts, memory, server, record);
-  const since = facts.inForce.kind === 'proven' ? facts.inForce.provenAtLsn : null;
+  const reenlist = reenlistRunning(facts, watchMembers(facts, memory, server, record), present);
+  const watched = reenlist.memory;
+  if (reenlist.action !== null)
+    return decision(watched, 'promoting', 'members had promised a higher epoch: re-enlisting them', reenlist.action);
+  const safe = facts.inForce.kind === 'proven' && isSafePair(record.set, facts.inForce.set);
+  const since = safe && facts.inForce.kind === 'proven' ? facts.inForce.provenAtLsn : null;
   if (record.set.k === 0 || (since !== null && flushedPast(server, record.set, since) >= record.set.k)) {
     const serving: LeaderRecord = { ...record, seq: record.seq + 1, state: { kind: 'serving' } };
     return decision({ ...watched, promotingSinceMs: null }, 'promoting', 'promoted, and the quorum has it: serving', {

@@ -27,10 +27,12 @@ export function watchMembers(facts: Facts, memory: Memory, server: ServerFacts, 
   const members = new Map<MemberId, MemberSeen>();
   for (const member of known) {
     const before = memory.members.get(member);
+    const leadingSinceMs = memory.leadingSinceMs ?? seenAtMs;
     const lagBytes = streaming.get(member);
     if (lagBytes === undefined) {
       // Forget strangers that left; keep those who still stand in the record, or were there a moment ago.
-      const last = before?.lastStreamingAtMs ?? seenAtMs;
+      // Nobody can have streamed from us before we were there to stream from.
+      const last = Math.max(before?.lastStreamingAtMs ?? 0, leadingSinceMs);
       if (record.set.members.includes(member) || facts.nowMs - last < 60_000)
         members.set(member, { streamingSinceMs: null, lastStreamingAtMs: last, caughtUpSinceMs: null });
       continue;
@@ -41,7 +43,7 @@ export function watchMembers(facts: Facts, memory: Memory, server: ServerFacts, 
       caughtUpSinceMs: lagBytes <= CAUGHT_UP_BYTES ? (before?.caughtUpSinceMs ?? seenAtMs) : null,
     });
   }
-  return { ...memory, members };
+  return { ...memory, members, leadingSinceMs: memory.leadingSinceMs ?? seenAtMs };
 }
 
 /** The set this holder wants now. */

@@ -3,6 +3,7 @@
  * file. A decision returns the next memory; it never changes the present one.
  */
 import type { Epoch } from '../../shared/domain/epoch.ts';
+import type { Lsn } from '../../shared/domain/lsn.ts';
 import type { MemberId } from '../../shared/domain/node-id.ts';
 import type { Trigger } from './actions.ts';
 
@@ -21,6 +22,8 @@ export type Candidacy = {
   readonly askedAtMs: number | null;
   /** When a read quorum had answered; rank waits count from here. */
   readonly quorumAtMs: number | null;
+  /** Replay has stood at `lsn`, short of what was received, since then. */
+  readonly gap: { readonly lsn: Lsn; readonly sinceMs: number } | null;
 };
 
 export type Memory = {
@@ -40,6 +43,10 @@ export type Memory = {
   readonly promisedAboveSinceMs: number | null;
   /** When the replication slots were last looked after. */
   readonly slotsKeptAtMs: number | null;
+  /** Since when our PostgreSQL has been seen as a running primary without a break: absences before that are nobody's fault. */
+  readonly leadingSinceMs: number | null;
+  /** Since when our PostgreSQL, as the leader's, has not answered. */
+  readonly silentSinceMs: number | null;
 };
 
 export const EMPTY_MEMORY: Memory = {
@@ -52,4 +59,6 @@ export const EMPTY_MEMORY: Memory = {
   promotingSinceMs: null,
   promisedAboveSinceMs: null,
   slotsKeptAtMs: null,
+  leadingSinceMs: null,
+  silentSinceMs: null,
 };

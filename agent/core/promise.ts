@@ -6,7 +6,7 @@ import type { Epoch } from '../../shared/domain/epoch.ts';
 import type { MemberId } from '../../shared/domain/node-id.ts';
 import type { Trigger } from './actions.ts';
 import type { Facts } from './facts.ts';
-import { holderSilentMs, isHeardServing } from './suspicion.ts';
+import { holderSilentMs, isBackSince, isHeardServing } from './suspicion.ts';
 
 export type PromiseQuestion = {
   readonly ballot: Epoch;
@@ -29,6 +29,13 @@ export function whyNotPromise(facts: Facts, question: PromiseQuestion): string |
   if (record.epoch >= question.ballot) return `the record is already at epoch ${record.epoch.toString()}`;
   if (record.holder === self.member) return 'this node holds the record';
   if (!record.set.members.includes(self.member) && record.mode === 'quorum') return 'this incarnation is not in the record';
+  if (
+    question.trigger === 'down' &&
+    facts.down !== null &&
+    facts.down.epoch === record.epoch &&
+    isBackSince(facts, record, facts.down.heardAtMs)
+  )
+    return 'the leader is back';
   if (question.trigger !== 'ttl' && question.trigger !== 'suspicion') return null;
   if (question.readAgeMs === null || question.readAgeMs > self.policy.readFreshMs) return 'the requester has not read the store lately';
   if (isHeardServing(facts, record)) return 'this node hears the leader say that it serves';

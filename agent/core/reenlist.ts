@@ -16,7 +16,11 @@ export function reenlistRunning(
   memory: Memory,
   { record, modRevision }: Present,
 ): { readonly memory: Memory; readonly action: Action | null } {
-  const above = [...facts.peers.values()].filter((peer) => record.set.members.includes(peer.member) && peer.promised > record.epoch);
+  // Not only members of the set: a node that promised in vain and was removed meanwhile would never be allowed to follow us again.
+  const above = [...facts.peers.values()].filter(
+    (peer) =>
+      peer.promised > record.epoch && facts.store.nodes.get(peer.name)?.member === peer.member && !record.barred.includes(peer.member),
+  );
   if (above.length === 0) return { memory: { ...memory, promisedAboveSinceMs: null }, action: null };
   const since = memory.promisedAboveSinceMs ?? facts.nowMs;
   const next: Memory = { ...memory, promisedAboveSinceMs: since };

@@ -49,12 +49,7 @@ export function setStep(
       return decision(memory, state, `${otherwise}; new set waits for ${String(step.set.k)} of ${describe(step.set.members)} to catch up`);
     case 'put-in-force':
       if (!mayRetry(facts, 'put-in-force')) return decision(memory, state, `${otherwise}; the set could not be put in force, trying again`);
-      return decision(
-        memory,
-        state,
-        `putting ${describe(step.set.members)} in force`,
-        job({ kind: 'put-in-force', set: step.set, former: record.set }),
-      );
+      return decision(memory, state, `putting ${describe(step.set.members)} in force`, job({ kind: 'put-in-force', set: step.set }));
     case 'record': {
       const next: LeaderRecord = { ...record, seq: record.seq + 1, set: step.set };
       return decision(memory, state, `recording ${describe(step.set.members)} (k = ${String(step.set.k)})`, {

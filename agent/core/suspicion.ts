@@ -46,6 +46,12 @@ export function isSuspected(facts: Facts, record: LeaderRecord, firstSeenAtMs: n
   return alone && quietMs >= facts.self.policy.suspectMs + facts.self.policy.renewMs;
 }
 
+/** Asked after the news of its death, the holder's agent said that it serves: it restarted in place. */
+export function isBackSince(facts: Facts, record: LeaderRecord, sinceMs: number): boolean {
+  const peer = facts.peers.get(nameOf(record.holder));
+  return peer?.member === record.holder && peer.servingAsPrimary && peer.askedAtMs > sinceMs;
+}
+
 /** The holder's agent says, or has just said, that it serves: a refusal for whoever wants it deposed for silence (P4.1). */
 export function isHeardServing(facts: Facts, record: LeaderRecord): boolean {
   const peer = facts.peers.get(nameOf(record.holder));

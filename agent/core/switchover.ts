@@ -4,6 +4,7 @@
  */
 import { isOpen, type LeaderRecord, type OperationRecord } from '../../shared/domain/leader-record.ts';
 import { nameOf } from '../../shared/domain/node-id.ts';
+import type { Action } from './actions.ts';
 import type { ServerFacts } from '../postgres/port.ts';
 import { decision, job, type Decision, type Present } from './decision.ts';
 import type { Facts } from './facts.ts';
@@ -78,7 +79,11 @@ export function abortHandover(facts: Facts, memory: Memory, { record, modRevisio
   const target = nameOf(record.state.to);
   if (facts.nowMs - firstSeenAtMs < facts.self.policy.stageByMs) return decision(memory, 'handing-over', `waiting for ${target} to claim`);
   const next: LeaderRecord = { ...record, seq: record.seq + 1, state: { kind: 'serving' } };
-  return decision(memory, 'handing-over', `${target} did not claim in time: taking the record back`, {
+  const operation = facts.store.operation;
+  const why = `${target} did not claim in time`;
+  const told: readonly Action[] =
+    operation !== null && isOpen(operation) ? [{ kind: 'operation', record: { ...operation, stage: 'aborted', why } }] : [];
+  return decision(memory, 'handing-over', `${why}: taking the record back`, ...told, {
     kind: 'change',
     rule: 'T9-abort',
     record: next,

@@ -21,7 +21,6 @@ import { Heartbeats } from './heartbeats.ts';
 import { addressOf, failed, type JobContext } from './job-context.ts';
 import { runJob } from './jobs.ts';
 import { feedGuard, leaseUntilMs } from './lease.ts';
-import { showStage } from './switchover-job.ts';
 
 /** Jobs that turn the data directory inside out; looking at it meanwhile would see nonsense. */
 const DIRECTORY_JOBS: ReadonlySet<string> = new Set(['initialize', 'adopt', 'discard', 'clone', 'rewind']);
@@ -98,6 +97,10 @@ export class AgentLoop {
     const { situation } = this.#context;
     const refusal = whyNotPromise(situation.facts(), question);
     if (refusal !== null) return { kind: 'refused', why: refusal };
+    // The asker has heard of the death from the holder itself; our own news of it may be a moment behind.
+    const { view } = situation.facts().store;
+    if (question.trigger === 'down' && view.kind === 'present' && situation.down?.epoch !== question.recordEpoch)
+      situation.down = { epoch: view.record.epoch, holder: view.record.holder, heardAtMs: monotonicMs() };
     const running = situation.job?.kind === 'promise' ? this.#jobDone : this.#startJob({ kind: 'promise', ballot: question.ballot });
     await running;
     const own = ownExtent(situation.server.state);
@@ -123,7 +126,7 @@ export class AgentLoop {
     if (view.kind === 'present' && view.record.epoch !== this.#lastEpoch) {
       this.#lastEpoch = view.record.epoch;
       situation.dropAnswersUpTo(view.record.epoch);
-      situation.downAcknowledged = [];
+      situation.downAcknowledged.clear();
       situation.handover = null;
     }
     const made = decide(facts, this.#memory);
@@ -169,6 +172,7 @@ export class AgentLoop {
         void this.#propose(action.record, action.modRevision, 'renew', null);
         return;
       case 'say-down':
+        this.#context.situation.downAcknowledged.clear();
         for (const member of action.to) void this.#sayDown(member, action.epoch);
         return;
       case 'ask-promises':
@@ -178,7 +182,7 @@ export class AgentLoop {
         this.#context.store.readSoon();
         return;
       case 'operation':
-        if (this.#context.store.facts().operation?.stage !== action.record.stage) showStage(this.#context, action.record);
+        this.#context.operations.show(action.record);
         return;
     }
   }
@@ -192,7 +196,7 @@ export class AgentLoop {
     const { store, guard, log, file, situation, clock, policy } = this.#context;
     const claiming = rule === 'T1' || rule === 'T2' || rule === 'T11';
     if (claiming) clock.end('choose');
-    const outcome = await store.propose(record, expected, history).catch((error: unknown) => {
+    const outcome = await store.propose(record, expected, history, rule === 'renew' ? 'renewal' : 'change').catch((error: unknown) => {
       this.#crash(error);
       return null;
     });
@@ -221,9 +225,9 @@ export class AgentLoop {
       }
       if (rule === 'T3' || rule === 'T0')
         await file.accept(outcome.record).catch((error: unknown) => log.error({ err: error }, 'node file'));
-    } else if (rule === 'T9' || rule === 'T8') {
-      situation.handover = null;
     }
+    // What was true of the stop is over: a hand-over that failed or was taken back must be prepared afresh.
+    if (rule === 'T9-abort' || (outcome.kind !== 'committed' && (rule === 'T9' || rule === 'T8'))) situation.handover = null;
     this.wake();
   }
 
@@ -239,7 +243,7 @@ export class AgentLoop {
     const node = addressOf(this.#context, member);
     if (node === null) return;
     const heard = await peers.down(node.agentUrl, epoch, situation.member(), policy.promiseAttemptMs, this.#signal);
-    if (heard) situation.downAcknowledged.push(member);
+    if (heard) situation.downAcknowledged.add(member);
     this.wake();
   }
 
@@ -271,7 +275,7 @@ export class AgentLoop {
   /** Starts a job; a running one is aborted first (only `promise` and `kill` get here then) and has ended before the new one begins. */
   async #startJob(job: Job): Promise<Outcome> {
     const { situation, log } = this.#context;
-    this.#jobAbort?.abort();
+    this.#jobAbort?.abort(job.kind);
     const before = this.#jobDone;
     const abort = new AbortController();
     this.#jobAbort = abort;
@@ -288,7 +292,7 @@ export class AgentLoop {
       // A job that fails in the same way again is no news; the alarm stands meanwhile, and a log must not fill.
       const again = outcome.kind === 'failed' && situation.facts().failures.get(job.kind)?.why.startsWith(outcome.code) === true;
       if (outcome.kind === 'done') situation.succeeded(job.kind);
-      else if (!abort.signal.aborted) situation.failed(job.kind, `${outcome.code} ${outcome.why}`);
+      else if (abort.signal.reason !== 'promise') situation.failed(job.kind, `${outcome.code} ${outcome.why}`);
       if (outcome.kind === 'failed')
         log[again ? 'debug' : 'warn'](
           { job: job.kind, code: outcome.code, why: outcome.why, tookMs, aborted: abort.signal.aborted },
@@ -310,8 +314,18 @@ export class AgentLoop {
     const seenAtMs = monotonicMs();
     const state = await postgres.observe(1_000);
     situation.server = { state, seenAtMs };
+    this.#completeProof();
     this.#heartbeats.noteReceived(state.kind === 'running' ? state.facts.receivedLsn : null);
     this.wake();
+  }
+
+  /** The look that should have dated a proof found nothing; a later position is only stricter. */
+  #completeProof(): void {
+    const { situation } = this.#context;
+    const { inForce, server, job } = situation;
+    if (job !== null || inForce.kind !== 'proven' || inForce.provenAtLsn !== null) return;
+    if (server.state.kind !== 'running' || server.state.facts.inRecovery) return;
+    situation.inForce = { ...inForce, provenAtLsn: server.state.facts.flushedLsn };
   }
 
   /** The directory jobs look once more themselves, when the directory is whole again. */

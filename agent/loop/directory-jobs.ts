@@ -5,7 +5,8 @@
 import { randomBytes } from 'node:crypto';
 import { assert } from '../../shared/assert.ts';
 import { ABSENT } from '../../shared/dcs/dcs.ts';
-import { parseIncarnation, type Incarnation } from '../../shared/domain/node-id.ts';
+import type { Epoch } from '../../shared/domain/epoch.ts';
+import { parseIncarnation, type Incarnation, type MemberId } from '../../shared/domain/node-id.ts';
 import type { Job } from '../core/actions.ts';
 import type { NodeFile } from '../node-file/port.ts';
 import type { Outcome } from '../postgres/port.ts';
@@ -61,6 +62,17 @@ export async function discard(context: JobContext, signal: AbortSignal): Promise
   return DONE;
 }
 
+const PROBE_MS = 2_000;
+
+/** What there is may be the last good copy; nobody gives it up for a source that does not answer. */
+async function reachable(context: JobContext, from: MemberId, epoch: Epoch): Promise<Outcome> {
+  const source = followOf(context, from, epoch);
+  if (source === null) return failed('PGB-1405', 'the address of the leader is not known');
+  return (await context.postgres.probe(source, PROBE_MS))
+    ? DONE
+    : failed('PGB-1310', `PostgreSQL of the leader at ${source.host}:${String(source.port)} does not answer`);
+}
+
 /** P1: whoever rebuilds its data is somebody else afterwards. */
 async function beginRebuilding(context: JobContext): Promise<void> {
   context.situation.forgetServer();
@@ -77,6 +89,8 @@ export async function clone(context: JobContext, job: Extract<Job, { kind: 'clon
   const { view } = store.facts();
   if (view.kind !== 'present' || view.record.epoch !== job.epoch || view.record.holder !== job.from)
     return failed('PGB-1405', 'the record has moved on');
+  const known = await reachable(context, job.from, job.epoch);
+  if (known.kind === 'failed') return known;
   await beginRebuilding(context);
   const source = followOf(context, job.from, job.epoch);
   if (source === null) return failed('PGB-1405', 'the address of the leader is not known');
@@ -96,6 +110,8 @@ export async function rewind(context: JobContext, job: Extract<Job, { kind: 'rew
   const fork = history
     .filter((entry) => entry.epoch > acceptedEpoch)
     .reduce<(typeof history)[number] | null>((least, entry) => (least === null || entry.epoch < least.epoch ? entry : least), null);
+  const known = await reachable(context, job.from, job.epoch);
+  if (known.kind === 'failed') return known;
   await beginRebuilding(context);
   const source = followOf(context, job.from, job.epoch);
   if (source === null) return failed('PGB-1405', 'the address of the leader is not known');

@@ -11,6 +11,7 @@ import type { Follow, Outcome, Postgres } from '../postgres/port.ts';
 import type { PeerClient } from '../peer/peer-client.ts';
 import type { StoreTracker } from '../store/store-tracker.ts';
 import type { FailoverClock } from './failover-clock.ts';
+import type { OperationBoard } from './operation-board.ts';
 import type { NodeFileKeeper } from './node-file-keeper.ts';
 import type { Situation } from './situation.ts';
 
@@ -25,6 +26,7 @@ export type JobContext = {
   readonly situation: Situation;
   readonly peers: PeerClient;
   readonly clock: FailoverClock;
+  readonly operations: OperationBoard;
   readonly log: Logger;
   /** A fresh look at the local server, taken after this call. */
   readonly look: () => Promise<void>;

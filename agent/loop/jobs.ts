@@ -8,11 +8,12 @@ import { slotName } from '../../shared/domain/node-id.ts';
 import { monotonicMs } from '../../shared/runtime/clock.ts';
 import { sleep } from '../../shared/runtime/deadline.ts';
 import type { Job } from '../core/actions.ts';
+import { authorityOf } from '../core/authority.ts';
 import { ownExtent } from '../core/extent.ts';
 import type { Outcome } from '../postgres/port.ts';
 import { clone, discard, initialize, adopt, rewind } from './directory-jobs.ts';
 import { DONE, failed, followOf, inOrder, stillOurs, type JobContext } from './job-context.ts';
-import { feedGuard, leaseUntilMs } from './lease.ts';
+import { feedGuard } from './lease.ts';
 import { putInForce, rest, settingFor } from './set-jobs.ts';
 import { stopForSwitchover } from './switchover-job.ts';
 
@@ -44,7 +45,7 @@ export async function runJob(context: JobContext, job: Job, signal: AbortSignal)
     case 'promote':
       return promote(context, job.record, signal);
     case 'put-in-force':
-      return putInForce(context, job.set, job.former, signal);
+      return putInForce(context, job.set, signal);
     case 'rest':
       return rest(context, job.set, signal);
     case 'open':
@@ -93,9 +94,9 @@ async function startPrimary(context: JobContext, record: LeaderRecord, signal: A
 
 /** Hands the guard the deadline of the last proven lease. */
 async function feed(context: JobContext, record: LeaderRecord): Promise<Outcome> {
-  const untilMs = leaseUntilMs(context.store, record, context.policy.marginMs);
-  if (untilMs === null || untilMs <= monotonicMs()) return failed('PGB-1405', 'the lease is not proven');
-  return feedGuard(context.guard, record.epoch, untilMs);
+  const authority = authorityOf(context.situation.facts(), record);
+  if (authority === null || authority.untilMs <= monotonicMs()) return failed('PGB-1405', 'nothing entitles us to be primary');
+  return feedGuard(context.guard, record.epoch, authority.untilMs);
 }
 
 /** P4.4: persisted before the standby is told. */
@@ -103,7 +104,11 @@ async function follow(context: JobContext, record: LeaderRecord, signal: AbortSi
   const { situation, file, postgres } = context;
   const target = followOf(context, record.holder, record.epoch);
   if (target === null) return failed('PGB-1405', 'the address of the holder is not known yet');
-  await file.accept(record);
+  // A standby that follows a newer epoch never finished the promotion it may once have begun; the note would keep it out for ever.
+  await file.accept(record, (current) => ({
+    ...current,
+    promotion: current.promotion?.phase === 'begun' && current.promotion.epoch < record.epoch ? null : current.promotion,
+  }));
   if (file.current().promised > record.epoch) return failed('PGB-1405', 'a higher epoch was promised meanwhile');
   const outcome = await postgres.follow(target, signal);
   if (outcome.kind === 'done') {
@@ -174,8 +179,16 @@ async function promote(context: JobContext, record: LeaderRecord, signal: AbortS
     async () => feed(context, record),
     async () => postgres.promote({ epoch: record.epoch, timeline: record.timeline, noProgressMs: context.policy.promoteByMs }, signal),
   );
-  if (outcome.kind === 'failed') return outcome;
-  await context.look();
+  const wrong = outcome.kind === 'failed' ? outcome : await checkFork(context, record);
+  if (wrong.kind === 'failed') {
+    const postmaster = context.guard.status()?.postmaster;
+    // Half promoted is nothing: what happened after the signal must not run on beside the next attempt.
+    if (postmaster?.kind === 'running' && postmaster.promoted) {
+      situation.forgetServer();
+      await postgres.kill(10 * context.policy.killMs);
+    }
+    return wrong;
+  }
   const { state } = situation.server;
   situation.inForce = {
     kind: 'proven',
@@ -188,6 +201,16 @@ async function promote(context: JobContext, record: LeaderRecord, signal: AbortS
   clock.end('promote');
   await file.update((current) => ({ ...current, promotion: { epoch: record.epoch, timeline: record.timeline, phase: 'done' } }));
   return DONE;
+}
+
+/** I12: the timeline must have left its parent at the floor, or after it; before it would mean that claimed WAL was dropped. */
+async function checkFork(context: JobContext, record: LeaderRecord): Promise<Outcome> {
+  await context.look();
+  const { state } = context.situation.server;
+  if (state.kind !== 'running') return DONE;
+  const fork = state.facts.history.ancestors.at(-1);
+  if (fork === undefined || fork.timeline !== record.floor.timeline || fork.end >= record.floor.lsn) return DONE;
+  return failed('PGB-1314', 'the new timeline left its parent before the floor');
 }
 
 async function open(context: JobContext, epoch: LeaderRecord['epoch'], signal: AbortSignal): Promise<Outcome> {

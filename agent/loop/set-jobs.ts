@@ -15,10 +15,8 @@ export function settingFor(context: JobContext, set: MemberSet, closed: boolean)
   return closed || (context.policy.strict && context.policy.mode === 'quorum') ? { kind: 'placeholder' } : { kind: 'no-wait' };
 }
 
-export async function putInForce(context: JobContext, set: MemberSet, recorded: MemberSet, signal: AbortSignal): Promise<Outcome> {
+export async function putInForce(context: JobContext, set: MemberSet, signal: AbortSignal): Promise<Outcome> {
   const { situation } = context;
-  const before = situation.inForce;
-  const former = [...new Set([...recorded.members, ...(before.kind === 'proven' ? before.set.members : [])])];
   situation.inForce = { kind: 'unproven' };
   generation += 1;
   const target = settingFor(context, set, false);
@@ -26,10 +24,10 @@ export async function putInForce(context: JobContext, set: MemberSet, recorded: 
     target.kind === 'any'
       ? [
           // Priorities under ANY say nothing about k: FIRST makes the new value visible in every walsender.
-          put(context, { kind: 'first', set, generation }, former, signal),
-          put(context, target, former, signal),
+          put(context, { kind: 'first', set, generation }, signal),
+          put(context, target, signal),
         ]
-      : [put(context, target, former, signal)];
+      : [put(context, target, signal)];
   const outcome = await inOrder(...steps);
   if (outcome.kind === 'failed') return outcome;
   await context.look();
@@ -43,11 +41,11 @@ export async function putInForce(context: JobContext, set: MemberSet, recorded: 
   return outcome;
 }
 
-function put(context: JobContext, setting: SyncSetting, former: MemberSet['members'], signal: AbortSignal): () => Promise<Outcome> {
+function put(context: JobContext, setting: SyncSetting, signal: AbortSignal): () => Promise<Outcome> {
   return async () =>
     inOrder(
       async () => context.postgres.writeSync(setting, signal),
-      async () => context.postgres.proveSync(setting, former, PROOF_DEADLINE_MS, signal),
+      async () => context.postgres.proveSync(setting, PROOF_DEADLINE_MS, signal),
     );
 }
 
@@ -58,7 +56,7 @@ export async function rest(context: JobContext, set: MemberSet, signal: AbortSig
   const hadOne = situation.resting !== null;
   situation.resting = null;
   const target = settingFor(context, set, true);
-  const outcome = await inOrder(...(hadOne ? [put(context, { kind: 'placeholder' }, [], signal)] : []), put(context, target, [], signal));
+  const outcome = await inOrder(...(hadOne ? [put(context, { kind: 'placeholder' }, signal)] : []), put(context, target, signal));
   if (outcome.kind === 'done' && set.k > 0) situation.resting = set;
   return outcome;
 }

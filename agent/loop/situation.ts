@@ -23,7 +23,7 @@ export class Situation {
   server: { state: ServerState; seenAtMs: number } = { state: { kind: 'starting' }, seenAtMs: 0 };
   down: Facts['down'] = null;
   takeover: Facts['takeover'] = null;
-  downAcknowledged: MemberId[] = [];
+  downAcknowledged = new Set<MemberId>();
   job: { kind: JobKind; sinceMs: number } | null = null;
   following: Facts['following'] = null;
   inForce: InForce = { kind: 'unproven' };
@@ -89,6 +89,7 @@ export class Situation {
 
   facts(): Facts {
     const nowMs = monotonicMs();
+    const store = this.#store.facts();
     const recent = <T extends { readonly atMs: number } | null>(value: T): boolean =>
       value !== null && nowMs - value.atMs < EVIDENCE_STALE_MS;
     return {
@@ -96,7 +97,7 @@ export class Situation {
       self: { ...this.#self, member: this.member() },
       startedAtMs: this.startedAtMs,
       file: this.#file.current(),
-      store: this.#store.facts(),
+      store,
       server: { state: this.server.state, seenAtMs: this.server.seenAtMs },
       guard: this.#postgres.guard(),
       peers: new Map([...this.peers].filter(([, peer]) => nowMs - peer.heardAtMs < PEER_STALE_MS)),
@@ -105,8 +106,15 @@ export class Situation {
       confirmations: this.confirmations,
       answers: this.#answers,
       down: this.down !== null && recent({ atMs: this.down.heardAtMs }) ? this.down : null,
-      takeover: this.takeover !== null && recent({ atMs: this.takeover.askedAtMs }) ? this.takeover : null,
-      downAcknowledged: this.downAcknowledged,
+      // What an operator accepted for one epoch says nothing about the next.
+      takeover:
+        this.takeover !== null &&
+        recent({ atMs: this.takeover.askedAtMs }) &&
+        store.view.kind === 'present' &&
+        store.view.record.epoch === this.takeover.epoch
+          ? this.takeover
+          : null,
+      downAcknowledged: [...this.downAcknowledged],
       job: this.job,
       failures: this.#failures,
       following: this.following,

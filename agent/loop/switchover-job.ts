@@ -4,7 +4,6 @@
  */
 import { contains } from '../../shared/domain/wal-position.ts';
 import type { OperationRecord, SwitchoverStage } from '../../shared/domain/leader-record.ts';
-import { encodeOperation } from '../../shared/dcs/records.ts';
 import { monotonicMs } from '../../shared/runtime/clock.ts';
 import { sleep } from '../../shared/runtime/deadline.ts';
 import type { Outcome } from '../postgres/port.ts';
@@ -16,7 +15,7 @@ export async function stopForSwitchover(context: JobContext, operation: Operatio
   let current = operation;
   const enter = (stage: SwitchoverStage): void => {
     current = { ...current, stage, stagesMs: { ...current.stagesMs, [stage]: Math.round(monotonicMs() - startedAtMs) } };
-    showStage(context, current);
+    context.operations.show(current);
   };
   situation.handover = null;
   enter('checkpointing');
@@ -49,12 +48,4 @@ export async function stopForSwitchover(context: JobContext, operation: Operatio
   situation.handover = { operationId: operation.id, final: stopped.final, drained: false };
   await context.look();
   return failed('PGB-1402', 'the target did not report the final position in time');
-}
-
-/** For operators to watch; nothing waits for it, and the record decides. */
-export function showStage(context: Pick<JobContext, 'dcs' | 'keys' | 'policy'>, operation: OperationRecord): void {
-  void context.dcs.put(
-    { key: context.keys.operation, value: encodeOperation(operation) },
-    { budgetMs: 2 * context.policy.etcdCallMs, signal: AbortSignal.timeout(4 * context.policy.etcdCallMs) },
-  );
 }

@@ -185,8 +185,8 @@ class LocalPostgres implements Postgres {
     return asOutcome('PGB-1313', () => writeSync(this.#server, setting, signal));
   }
 
-  proveSync(setting: SyncSetting, former: readonly MemberId[], deadlineMs: number, signal: AbortSignal): Promise<Outcome> {
-    return asOutcome('PGB-1313', () => proveSync(this.#server, setting, former, deadlineMs, signal));
+  proveSync(setting: SyncSetting, deadlineMs: number, signal: AbortSignal): Promise<Outcome> {
+    return asOutcome('PGB-1313', () => proveSync(this.#server, setting, deadlineMs, signal));
   }
 
   promote(options: PromoteOptions, signal: AbortSignal): Promise<Outcome> {

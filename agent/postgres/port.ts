@@ -136,8 +136,8 @@ export interface Postgres {
 
   /** Writes and reloads the setting; resolves when the file is in place and the reload sent. Proof is `proveSync`. */
   writeSync(setting: SyncSetting, signal: AbortSignal): Promise<Outcome>;
-  /** P7.6: a fresh connection shows the value, and every walsender named in `former` or `setting` shows the priority `setting` gives it. */
-  proveSync(setting: SyncSetting, former: readonly MemberId[], deadlineMs: number, signal: AbortSignal): Promise<Outcome>;
+  /** P7.6: a fresh connection shows the value, and every walsender that carries a member's name shows the priority `setting` gives it. */
+  proveSync(setting: SyncSetting, deadlineMs: number, signal: AbortSignal): Promise<Outcome>;
 
   /** T4: stub history files up to `timeline`, replay to the end, promote through the guard, poll, check the timeline id. hba stays closed. */
   promote(

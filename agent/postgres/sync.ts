@@ -2,7 +2,7 @@
  * Putting a value of synchronous_standby_names in force, and proving it (PROTOCOL P7.5, P7.6). Writing is not proof: a reload that returned has
  * reached neither every backend nor every walsender, and leaving the empty list takes effect only when the checkpointer gets to it.
  */
-import type { MemberId } from '../../shared/domain/node-id.ts';
+import { parseMemberId } from '../../shared/domain/node-id.ts';
 import { appError } from '../../shared/errors.ts';
 import { monotonicMs } from '../../shared/runtime/clock.ts';
 import type { ControlSession } from './control-connection.ts';
@@ -37,13 +37,7 @@ export async function writeSync(server: LocalServer, setting: SyncSetting, signa
   return DONE;
 }
 
-export async function proveSync(
-  server: LocalServer,
-  setting: SyncSetting,
-  former: readonly MemberId[],
-  deadlineMs: number,
-  signal: AbortSignal,
-): Promise<Outcome> {
+export async function proveSync(server: LocalServer, setting: SyncSetting, deadlineMs: number, signal: AbortSignal): Promise<Outcome> {
   const untilMs = monotonicMs() + deadlineMs;
   const shown = await showsOnFreshSession(server, setting, deadlineMs, signal);
   if (!shown) return failed('PGB-1313', `a fresh connection does not show ${renderSync(setting)}${await configurationErrors(server)}`);
@@ -56,15 +50,14 @@ export async function proveSync(
   }
   if (standby) return DONE;
   const session = await server.session();
-  const members = [...new Set([...former, ...membersOf(setting)])];
   const proven = await poll({ everyMs: POLL_MS, deadlineMs: (untilMs - monotonicMs()) / 2, signal }, async () =>
-    (await stale(session, setting, members)).length === 0 ? true : null,
+    (await stale(session, setting)).length === 0 ? true : null,
   );
   if (proven === true) return DONE;
   // A walsender that is busy or frozen still acknowledges by the former list: it must go.
-  for (const pid of await stale(session, setting, members)) await session.query(`select pg_terminate_backend(${pid})`, QUERY_DEADLINE_MS);
+  for (const pid of await stale(session, setting)) await session.query(`select pg_terminate_backend(${pid})`, QUERY_DEADLINE_MS);
   const gone = await poll({ everyMs: POLL_MS, deadlineMs: untilMs - monotonicMs(), signal }, async () =>
-    (await stale(session, setting, members)).length === 0 ? true : null,
+    (await stale(session, setting)).length === 0 ? true : null,
   );
   return gone === true ? DONE : failed('PGB-1321', `a walsender neither shows the priority of ${renderSync(setting)} nor ends`);
 }
@@ -147,13 +140,16 @@ async function seenWaiting(server: LocalServer, deadlineMs: number, signal: Abor
   return false;
 }
 
-/** Walsenders of `members` whose priority is not the one that `setting` gives them. */
-async function stale(session: ControlSession, setting: SyncSetting, members: readonly MemberId[]): Promise<readonly string[]> {
+/**
+ * Walsenders whose priority is not the one that `setting` gives them. Every one that carries a member's name is judged, not only those of the former
+ * and the new set: after a failed change, or a restart of the agent, nobody knows for certain whose they were (H23).
+ */
+async function stale(session: ControlSession, setting: SyncSetting): Promise<readonly string[]> {
   const rows = await session.query(SENDERS_SQL, QUERY_DEADLINE_MS);
   return rows.flatMap((row) => {
-    const member = members.find((one) => one === text(row, 'name'));
+    const member = parseMemberId(text(row, 'name') ?? '');
     const pid = text(row, 'pid');
-    return member === undefined || pid === null || Number(text(row, 'priority')) === expectedPriority(setting, member) ? [] : [pid];
+    return member === null || pid === null || Number(text(row, 'priority')) === expectedPriority(setting, member) ? [] : [pid];
   });
 }
 
@@ -171,10 +167,6 @@ async function configurationErrors(server: LocalServer): Promise<string> {
     QUERY_DEADLINE_MS,
   );
   return rows.length === 0 ? '' : ` (${rows.map((row) => text(row, 'fault') ?? '').join('; ')})`;
-}
-
-function membersOf(setting: SyncSetting): readonly MemberId[] {
-  return setting.kind === 'any' || setting.kind === 'first' ? setting.set.members : [];
 }
 
 function isRealSet(setting: SyncSetting): boolean {

@@ -45,7 +45,7 @@ export class StoreTracker {
   #renewedAtMs: number | null = null;
   #renewedSinceStart = false;
   #regressed: string | null = null;
-  #inFlight = false;
+  #inFlight: StoreFacts['changeInFlight'] = 'none';
   readonly #startedAtMs = monotonicMs();
   #unavailable = 'no answer yet';
   #refused: string | null = null;
@@ -124,8 +124,8 @@ export class StoreTracker {
   }
 
   /** One change of the leader record (S1, S2); returns when its outcome is definite. */
-  async propose(next: LeaderRecord, expected: bigint | null, history: HistoryEntry | null): Promise<Settled> {
-    this.#inFlight = true;
+  async propose(next: LeaderRecord, expected: bigint | null, history: HistoryEntry | null, what: 'renewal' | 'change'): Promise<Settled> {
+    this.#inFlight = what;
     const nonce = randomBytes(9).toString('base64url');
     const record: LeaderRecord = { ...next, nonce };
     const also =
@@ -170,7 +170,7 @@ export class StoreTracker {
         }
       }
     } finally {
-      this.#inFlight = false;
+      this.#inFlight = 'none';
       this.#onChange();
     }
   }
@@ -182,21 +182,25 @@ export class StoreTracker {
   async #readOnce(): Promise<void> {
     const { leader, history, nodes, operation } = this.#keys;
     const sentAtMs = monotonicMs();
+    // Two reads may be answered out of order; only an answer below what was known when it was *asked* is a store that went back.
+    const knownAtSend = this.#identity.revision;
     const outcome = await this.#dcs.read([leader, history, nodes, operation], { budgetMs: this.#policy.ttlMs / 5, signal: this.#signal });
     if (outcome.kind === 'unavailable') {
       this.#unavailable = outcome.why;
       return;
     }
-    this.#noteHeader(outcome.header);
+    this.#noteHeader(outcome.header, knownAtSend);
     const unbroken = this.#lastReadAtMs !== null && monotonicMs() - this.#lastReadAtMs <= this.#policy.ttlMs / 4;
     this.#unbrokenSinceMs = unbroken ? (this.#unbrokenSinceMs ?? sentAtMs) : sentAtMs;
     this.#lastReadAtMs = sentAtMs;
-    if (!outcome.records.some((record) => record.key === leader)) this.#noteAbsence(sentAtMs);
+    if (!outcome.records.some((record) => record.key === leader)) this.#noteAbsence(sentAtMs, outcome.header.revision);
     for (const record of outcome.records) this.#onRecord(record);
     this.#onChange();
   }
 
-  #noteAbsence(readAtMs: number): void {
+  #noteAbsence(readAtMs: number, revision: bigint): void {
+    // Answered before the create that we have seen meanwhile.
+    if (this.#view.kind === 'present' && revision < this.#view.modRevision) return;
     if (this.#view.kind === 'present') {
       this.#regressed = 'the leader record was deleted from the store: nobody may create another one';
       return;
@@ -205,14 +209,14 @@ export class StoreTracker {
   }
 
   /** S6: another cluster id, or a revision below one already seen by a linearizable read, is a store that went back. */
-  #noteHeader(header: Header): void {
+  #noteHeader(header: Header, knownAtSend: bigint): void {
     const known = this.#identity;
     if (known.clusterId !== null && known.clusterId !== header.clusterId) {
       this.#regressed = `etcd cluster ${header.clusterId} is not the one this node knows (${known.clusterId})`;
-    } else if (header.revision < known.revision) {
+    } else if (header.revision < knownAtSend) {
       this.#regressed = `etcd went back from revision ${known.revision.toString()} to ${header.revision.toString()}: restored or wiped`;
     } else {
-      this.#identity = { clusterId: header.clusterId, revision: header.revision };
+      this.#identity = { clusterId: header.clusterId, revision: header.revision > known.revision ? header.revision : known.revision };
     }
   }
 

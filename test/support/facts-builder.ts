@@ -142,7 +142,7 @@ export function factsOf(change: Partial<Facts> = {}, store: Partial<StoreFacts> 
       history: [historyOf()],
       nodes: new Map([N1, N2, N3].map((id) => [nameOf(id), nodeOf(id)])),
       operation: null,
-      changeInFlight: false,
+      changeInFlight: 'none',
       ...store,
     },
     server: { state: standby(500n, { receiver: 'streaming' }), seenAtMs: NOW_MS - 5 },

@@ -87,7 +87,7 @@ describe('the local PostgreSQL', () => {
 
   it('lets commits through when the set is nobody, and proves it', async () => {
     await ok(a.postgres.writeSync({ kind: 'no-wait' }, NEVER));
-    await ok(a.postgres.proveSync({ kind: 'no-wait' }, [], 2_000, NEVER));
+    await ok(a.postgres.proveSync({ kind: 'no-wait' }, 2_000, NEVER));
     const client = await clientOf(a);
     await client.query('create table t (id int)');
     await client.query('insert into t select generate_series(1, 1000)');
@@ -108,13 +108,13 @@ describe('the local PostgreSQL', () => {
   it('puts a set in force by way of FIRST, and commits wait for its member', async () => {
     const set = memberSet([b.member], 1);
     await ok(a.postgres.writeSync({ kind: 'first', set, generation: 1 }, NEVER));
-    await ok(a.postgres.proveSync({ kind: 'first', set, generation: 1 }, [], 3_000, NEVER));
+    await ok(a.postgres.proveSync({ kind: 'first', set, generation: 1 }, 3_000, NEVER));
     expect((await factsOf(a)).walSenders[0]?.syncPriority).toBe(2);
     await ok(a.postgres.writeSync({ kind: 'any', set }, NEVER));
-    await ok(a.postgres.proveSync({ kind: 'any', set }, [b.member], 3_000, NEVER));
+    await ok(a.postgres.proveSync({ kind: 'any', set }, 3_000, NEVER));
     expect((await factsOf(a)).walSenders[0]?.syncPriority).toBe(1);
     await ok(b.postgres.writeSync({ kind: 'any', set: memberSet([a.member], 1) }, NEVER));
-    await ok(b.postgres.proveSync({ kind: 'any', set: memberSet([a.member], 1) }, [], 3_000, NEVER));
+    await ok(b.postgres.proveSync({ kind: 'any', set: memberSet([a.member], 1) }, 3_000, NEVER));
     const client = await clientOf(a);
     await client.query('insert into t values (2)');
     await client.end();

@@ -75,7 +75,7 @@ describe('leaving the empty list', () => {
   it('goes by way of the placeholder until a commit is seen waiting, even straight to a real set', async () => {
     const set = memberSet([b.member], 1);
     await ok(a.postgres.writeSync({ kind: 'any', set }, NEVER));
-    await ok(a.postgres.proveSync({ kind: 'any', set }, [], 3_000, NEVER));
+    await ok(a.postgres.proveSync({ kind: 'any', set }, 3_000, NEVER));
     const client = await clientOf(a);
     let acknowledged = false;
     client.query('insert into t values (0)').then(
@@ -86,13 +86,13 @@ describe('leaving the empty list', () => {
     await until('some time has passed', 1_000, () => monotonicMs() > endMs);
     expect(acknowledged).toBe(false);
     await ok(a.postgres.writeSync({ kind: 'no-wait' }, NEVER));
-    await ok(a.postgres.proveSync({ kind: 'no-wait' }, [b.member], 3_000, NEVER));
+    await ok(a.postgres.proveSync({ kind: 'no-wait' }, 3_000, NEVER));
     await until('the waiting commit is released', 3_000, () => acknowledged);
     await client.end();
   });
 
   it('is not proven while the file says something else than the server read', async () => {
-    expect(await a.postgres.proveSync({ kind: 'placeholder' }, [], 200, NEVER)).toMatchObject({ kind: 'failed' });
+    expect(await a.postgres.proveSync({ kind: 'placeholder' }, 200, NEVER)).toMatchObject({ kind: 'failed' });
   });
 });
 

@@ -25,7 +25,7 @@ import {
 } from '../../../support/facts-builder.ts';
 
 /** The slots were looked after a moment ago. */
-const EMPTY_MEMORY: Memory = { ...FORGETFUL, slotsKeptAtMs: NOW_MS };
+const EMPTY_MEMORY: Memory = { ...FORGETFUL, slotsKeptAtMs: NOW_MS, leadingSinceMs: NOW_MS - 60_000 };
 
 const down = { epoch: epoch(4n), holder: N1, heardAtMs: NOW_MS - 5 };
 const cut = standby(500n);
@@ -183,7 +183,7 @@ describe('the holder', () => {
       },
     };
     const made = decide(factsOf(withoutN3, {}, N1), away);
-    expect(made.actions).toEqual([{ kind: 'job', job: { kind: 'put-in-force', set: memberSet([N2], 1), former: memberSet([N2, N3], 1) } }]);
+    expect(made.actions).toEqual([{ kind: 'job', job: { kind: 'put-in-force', set: memberSet([N2], 1) } }]);
   });
 
   test('does not degrade to nobody before degradeAfter, and records it before commits stop waiting', () => {
@@ -211,7 +211,7 @@ describe('the holder', () => {
     });
     expect(kinds(decide(factsOf(stopped(1), {}, N1), EMPTY_MEMORY).actions)).toContain('job:start-primary');
     const wrong = decide(factsOf(stopped(3), {}, N1), EMPTY_MEMORY);
-    expect(wrong.alarm).toContain('timeline 3');
+    expect(claimIn(wrong.actions)).toMatchObject({ rule: 'T8', record: { state: { kind: 'released', final: null } } });
     expect(kinds(wrong.actions)).not.toContain('job:start-primary');
   });
 
@@ -292,6 +292,71 @@ describe('a stopped node that sees a newer epoch', () => {
     const blind = { ...newer, history: [historyOf()] };
     expect(kinds(decide(factsOf(at(440n), blind, N1), EMPTY_MEMORY).actions)).toEqual(['read-store']);
   });
+});
+
+describe('a change on its way', () => {
+  const needsSet = {
+    following: null,
+    resting: null,
+    inForce: { kind: 'unproven' as const },
+    server: { state: primary(500n), seenAtMs: NOW_MS - 5 },
+  };
+
+  test('holds back every job that rests on what the record says about who must acknowledge (I13)', () => {
+    expect(kinds(decide(factsOf(needsSet, {}, N1), EMPTY_MEMORY).actions)).toContain('job:put-in-force');
+    expect(kinds(decide(factsOf(needsSet, { changeInFlight: 'change' }, N1), EMPTY_MEMORY).actions)).toEqual([]);
+    expect(kinds(decide(factsOf(needsSet, { changeInFlight: 'renewal' }, N1), EMPTY_MEMORY).actions)).toEqual(['job:put-in-force']);
+  });
+
+  test('does not hold back a kill', () => {
+    const deposed = { server: { state: primary(500n), seenAtMs: NOW_MS } };
+    expect(kinds(decide(factsOf(deposed, { changeInFlight: 'change' }), EMPTY_MEMORY).actions)).toEqual(['job:kill']);
+  });
+});
+
+describe('a leader that has just begun', () => {
+  const alone = { following: null, resting: null, open: true, server: { state: primary(500n, { walSenders: [] }), seenAtMs: NOW_MS - 5 } };
+
+  test('does not hold the absence of members from before its time against them', () => {
+    const longAgo: Memory = {
+      ...EMPTY_MEMORY,
+      leadingSinceMs: null,
+      members: new Map(
+        [N2, N3].map((one) => [one, { streamingSinceMs: null, lastStreamingAtMs: NOW_MS - 3_600_000, caughtUpSinceMs: null }]),
+      ),
+    };
+    expect(claimIn(decide(factsOf(alone, {}, N1), longAgo).actions)).toBeUndefined();
+  });
+
+  test('re-enlists members that promised in vain even before it lets clients in', () => {
+    const peers = peersOf(peerOf(N2, { promised: epoch(9n) }), peerOf(N3, { promised: epoch(9n) }));
+    const waited: Memory = { ...EMPTY_MEMORY, promisedAboveSinceMs: NOW_MS - 1_100 };
+    const made = decide(factsOf({ ...alone, open: false, peers }, {}, N1), waited);
+    expect(claimIn(made.actions)).toMatchObject({ rule: 'T3', record: { epoch: 9n, timeline: 1, floor: { lsn: 100n } } });
+  });
+});
+
+describe('replay that stands short of what was received', () => {
+  const short = { state: standby(500n, { replayedLsn: lsn(450n) }), seenAtMs: NOW_MS - 1 };
+
+  test('is believed only after replay has tried again', () => {
+    const facts = factsOf({ down, server: short, promiseKept: epoch(5n), answers: [answer(N3, 400n)] });
+    const first = decide(facts, EMPTY_MEMORY);
+    expect(claimIn(first.actions)).toBeUndefined();
+    expect(claimIn(decide({ ...facts, nowMs: NOW_MS + 160 }, first.memory).actions)?.record.floor).toEqual({ timeline: 1, lsn: 450n });
+  });
+
+  test('never claims from below the floor', () => {
+    const record = recordOf({ floor: { timeline: timelineId(1), lsn: lsn(470n) } });
+    const facts = factsOf({ down, server: short, promiseKept: epoch(5n), answers: [answer(N3, 400n)] }, { view: presentOf(record) });
+    const first = decide(facts, EMPTY_MEMORY);
+    expect(claimIn(decide({ ...facts, nowMs: NOW_MS + 900 }, first.memory).actions)).toBeUndefined();
+  });
+});
+
+test('news of a death is void once the leader has said again that it serves', () => {
+  const back = peersOf(peerOf(N1, { servingAsPrimary: true, askedAtMs: NOW_MS - 2 }));
+  expect(kinds(decide(factsOf({ down, peers: back }), EMPTY_MEMORY).actions)).toEqual([]);
 });
 
 describe('a store that went back', () => {
