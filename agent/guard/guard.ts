@@ -341,7 +341,11 @@ export class Guard {
   }
 
   async #fenceUntilGone(running: Running): Promise<void> {
-    while (this.#running === running) await this.#end('fenced', FENCE_BUDGET_MS);
+    while (this.#running === running) {
+      await this.#end('fenced', FENCE_BUDGET_MS);
+      // Dead but not reaped yet, there is nothing left to wait for: without a pause of our own the loop would never let its exit be heard.
+      await pause();
+    }
   }
 
   async #learnTraces(running: Running): Promise<void> {

@@ -126,6 +126,23 @@ describe('the guard', () => {
     await until('everything is gone', 500, () => left().length === 0);
   });
 
+  it('hears of a postmaster that died while both its deadline and its own freeze were on', async () => {
+    await startPrimary(800);
+    const [guard, postmaster] = [guardPid(), postmasterPid()];
+    process.kill(guard, 'SIGSTOP');
+    const overMs = monotonicMs() + 1_000;
+    await until('the deadline is over', 2_000, () => monotonicMs() > overMs);
+    // Dead and not reaped: nothing is left to kill, yet the guard does not know.
+    for (const pid of left()) process.kill(pid, 'SIGKILL');
+    await until('nothing is alive', 1_000, () => !isAlive(postmaster) && left().filter(isAlive).length === 0);
+    process.kill(guard, 'SIGCONT');
+    await until('it says so', 1_000, () => {
+      const seen = node.guard.status()?.postmaster;
+      return seen?.kind === 'exited' && seen.verifiedDead;
+    });
+    expect(guardPid()).toBe(guard);
+  });
+
   it('is replaced by the agent when it is frozen, and its server is ended', async () => {
     await startPrimary();
     const frozen = guardPid();
