@@ -139,6 +139,8 @@ export class AgentLoop {
         candidacy.trigger,
         facts.down?.heardAtMs ?? (view.kind === 'present' ? Math.max(view.firstSeenAtMs, candidacy.sinceMs) : candidacy.sinceMs),
       );
+    // A round that came to nothing must not lend its beginning to the next one.
+    if (made.state === 'following' || made.state === 'waiting') clock.forget();
     for (const action of made.actions) {
       if (action.kind === 'job' && action.job.kind === 'promise') clock.end('detect');
       this.#perform(action);
