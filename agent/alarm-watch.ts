@@ -48,7 +48,7 @@ export class AlarmWatch {
   texts(): readonly string[] {
     const decided = this.#parts.decided();
     const standing = this.#standing().map(({ code, detail }) => `${code} ${detail}`);
-    return [...new Set([...(decided === null ? [] : [decided]), ...standing])];
+    return decided === null ? standing : [decided, ...standing];
   }
 
   async run(signal: AbortSignal): Promise<void> {
@@ -75,11 +75,13 @@ export class AlarmWatch {
     const facts = this.#parts.facts();
     if (facts.guard !== null) this.#guardSeenAtMs = facts.nowMs;
     const store = this.#parts.store();
+    // What the decision itself raises an alarm about, it also says better.
+    const decidedCode = this.#parts.decided()?.split(' ', 1)[0];
     return [
       ...(store === null ? [] : [{ key: 'etcd', code: store.code, detail: this.#aboutStore(store) }]),
       ...alarmsOf(facts, facts.nowMs - this.#guardSeenAtMs > GUARD_MISSING_MS),
       ...[...this.#full].map(([path, detail]) => ({ key: `disk/${path}`, code: 'PGB-1104', detail })),
-    ];
+    ].filter(({ code }) => code !== decidedCode);
   }
 
   #aboutStore({ code, why }: { readonly code: string; readonly why: string }): string {

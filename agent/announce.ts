@@ -16,21 +16,28 @@ import type { StoreTracker } from './store/store-tracker.ts';
 
 const FIRST_CONTACT_MS = 2_000;
 const LIFE_SIGN_MS = 1_000;
+const RETRY_MS = 100;
 /** How much the store's revision may move before it is remembered again. */
 const REVISION_STEP = 500n;
 
 type Name = { readonly config: NodeConfig; readonly dcs: Dcs; readonly keys: Keys; readonly signal: AbortSignal };
 
-/** Throws PGB-1305 when a living agent under this name answers at another address. An unreachable store says nothing; `announce` asks again. */
-export async function refuseDuplicate({ config, dcs, keys, signal }: Name): Promise<void> {
+/** Throws PGB-1305 when a living agent under this name answers at another address. False: the store did not answer, so nothing is known. */
+export async function refuseDuplicate({ config, dcs, keys, signal }: Name): Promise<boolean> {
   const known = await dcs.read([keys.node(config.name)], { budgetMs: FIRST_CONTACT_MS, signal });
-  if (known.kind === 'unavailable') return;
+  if (known.kind === 'unavailable') return false;
   const decoded = known.records.map((record) => decodeNode(record.value)).find((one) => one.kind === 'ok');
-  if (decoded?.kind !== 'ok' || decoded.value.agentUrl === config.api.advertiseUrl) return;
+  if (decoded?.kind !== 'ok' || decoded.value.agentUrl === config.api.advertiseUrl) return true;
   const reply = await httpJson({ url: `${decoded.value.agentUrl}/status`, method: 'GET', timeoutMs: LIFE_SIGN_MS });
   const living =
     reply.kind === 'ok' && typeof reply.body === 'object' && reply.body !== null && 'name' in reply.body && reply.body.name === config.name;
   if (living) throw appError('PGB-1305', `an agent named ${config.name} answers at ${decoded.value.agentUrl}`);
+  return true;
+}
+
+/** Until then nothing of the store may be believed: an agent that is one too many would begin to clone on the first record it reads. */
+export async function untilNameIsFree(name: Name): Promise<void> {
+  while (!name.signal.aborted && !(await refuseDuplicate(name))) await sleep(RETRY_MS, name.signal);
 }
 
 /** Keeps `nodes/<name>` true, and remembers durably which store this is (S6). Throws PGB-1305 when somebody else lives under the name. */
@@ -50,7 +57,7 @@ export async function announce(
       priority: config.priority,
     });
     const trusted = store.facts().regressed === null && store.facts().lastReadAtMs !== null;
-    // The store may not have answered when this agent started, and the other one may have started at the same moment.
+    // The other one may have started at the same moment.
     if (trusted && isSomebodyElse(store, config)) await refuseDuplicate(parts);
     if (trusted && record !== said && (await putNode(parts, record))) said = record;
     const { clusterId, revision } = store.identity();

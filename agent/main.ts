@@ -13,7 +13,7 @@ import { toAppError, type AppError } from '../shared/errors.ts';
 import { createHttpServer } from '../shared/http/server.ts';
 import { createLogger, type Logger } from '../shared/logging/logger.ts';
 import { AlarmWatch } from './alarm-watch.ts';
-import { announce, refuseDuplicate } from './announce.ts';
+import { announce, refuseDuplicate, untilNameIsFree } from './announce.ts';
 import { addOperatorRoutes } from './api/operator-routes.ts';
 import { addPeerRoutes } from './api/peer-routes.ts';
 import { connectGuard, type GuardClient } from './guard/guard-client.ts';
@@ -59,9 +59,9 @@ export async function runAgent(config: NodeConfig, signal: AbortSignal): Promise
   const stopped = new AbortController();
   const all = AbortSignal.any([signal, stopped.signal]);
   try {
-    await refuseDuplicate({ config, dcs, keys, signal: all });
+    const nameIsFree = await refuseDuplicate({ config, dcs, keys, signal: all });
     const keeper = await openNodeFile(files);
-    await runParts({ config, log, dcs, keys, keeper, signal: all, stop: stopped });
+    await runParts({ config, log, dcs, keys, keeper, nameIsFree, signal: all, stop: stopped });
   } finally {
     await Promise.all([dcs.close(), files.close()]);
     lock.close();
@@ -78,11 +78,13 @@ type Parts = {
   readonly dcs: Dcs;
   readonly keys: Keys;
   readonly keeper: NodeFileKeeper;
+  /** False: the store could not be asked yet. */
+  readonly nameIsFree: boolean;
   readonly signal: AbortSignal;
   readonly stop: AbortController;
 };
 
-async function runParts({ config, log, dcs, keys, keeper, signal, stop }: Parts): Promise<void> {
+async function runParts({ config, log, dcs, keys, keeper, nameIsFree, signal, stop }: Parts): Promise<void> {
   const { guard, postgres } = openServer(config, log);
   const clock = new FailoverClock();
   const peers = new PeerClient(config.secrets.peerToken);
@@ -138,7 +140,11 @@ async function runParts({ config, log, dcs, keys, keeper, signal, stop }: Parts)
     await server.listen();
     await guard.ready(GUARD_READY_MS);
     log.info({ member: situation.member(), pgPort: config.postgres.port, api: config.api.advertiseUrl }, 'agent started');
-    await Promise.all([store.run(), loop.run(), alarms.run(signal), announce({ config, dcs, keys, keeper, store, situation, signal })]);
+    const runStore = async (): Promise<void> => {
+      if (!nameIsFree) await untilNameIsFree({ config, dcs, keys, signal });
+      await store.run();
+    };
+    await Promise.all([runStore(), loop.run(), alarms.run(signal), announce({ config, dcs, keys, keeper, store, situation, signal })]);
   } finally {
     await server.close();
     peers.close();
