@@ -2,6 +2,7 @@
  * Trouble that stands and that an operator has to hear of, in words that stay the same while it lasts, so that a log of edges tells it once. It
  * is shown and logged; no decision may rest on it.
  */
+import type { JobKind } from './actions.ts';
 import type { Facts } from './facts.ts';
 
 /** `key` tells one trouble from another; `detail` may change while it lasts. */
@@ -23,6 +24,16 @@ const FOR_OPERATORS: ReadonlySet<string> = new Set([
   'PGB-1304',
   'PGB-1330',
 ]);
+/** Whatever failed of these on the way, it has been reached when the server runs. */
+const TO_GET_RUNNING: ReadonlySet<JobKind> = new Set([
+  'initialize',
+  'adopt',
+  'discard',
+  'clone',
+  'rewind',
+  'start-standby',
+  'start-primary',
+]);
 /** Part of the ordinary life of a cluster: the record moved on, a lease was not granted, another node was quicker. */
 const PASSING: ReadonlySet<string> = new Set(['PGB-1201', 'PGB-1404', 'PGB-1405', 'PGB-1406']);
 
@@ -37,8 +48,9 @@ const NO_GUARD: Alarm = {
   detail: 'no guard answers: PostgreSQL is not started here; its log says why it ended, or who else owns the data directory',
 };
 
-function failingJobs({ failures, nowMs }: Facts): readonly Alarm[] {
+function failingJobs({ failures, nowMs, server }: Facts): readonly Alarm[] {
   return [...failures].flatMap(([kind, { atMs, count, why }]) => {
+    if (server.state.kind === 'running' && TO_GET_RUNNING.has(kind)) return [];
     const [, code, detail] = /^(PGB-\d{4}) ([^]*)$/.exec(why) ?? [];
     if (code === undefined || detail === undefined || PASSING.has(code) || nowMs - atMs > FAILURE_STANDS_MS) return [];
     return count >= OFTEN || FOR_OPERATORS.has(code) ? [{ key: `job/${kind}`, code, detail: `${kind}: ${detail}` }] : [];

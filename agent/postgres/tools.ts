@@ -84,12 +84,14 @@ export async function runTool(context: LocalContext, call: ToolCall): Promise<To
 
 /** Null when the program did what it should; otherwise one line for the operator. */
 export function whyToolFailed(tool: string, result: ToolResult): string | null {
-  if (result.kind === 'stopped') return `${tool} was stopped: ${result.why}${lastLine(result.stderr)}`;
-  return result.code === 0 ? null : `${tool} ended with ${String(result.code)}${lastLine(result.stderr)}`;
+  if (result.kind === 'stopped') return `${tool} was stopped: ${result.why}${reasonIn(result.stderr)}`;
+  return result.code === 0 ? null : `${tool} ended with ${String(result.code)}${reasonIn(result.stderr)}`;
 }
 
-function lastLine(stderr: string): string {
-  const line = stderr.trim().split('\n').at(-1) ?? '';
+/** The reason: what follows an error is often only the clearing up. */
+function reasonIn(stderr: string): string {
+  const lines = stderr.trim().split('\n');
+  const line = lines.findLast((one) => /error:|fatal:|panic:/i.test(one)) ?? lines.at(-1) ?? '';
   return line === '' ? '' : `: ${line.slice(0, 500)}`;
 }
 
