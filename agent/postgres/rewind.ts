@@ -11,10 +11,11 @@ import type { MemberId } from '../../shared/domain/node-id.ts';
 import { parseHistoryFile, rootHistory, timelineId, type TimelineHistory } from '../../shared/domain/timeline.ts';
 import { contains, extentPosition, type WalExtent, type WalPosition } from '../../shared/domain/wal-position.ts';
 import { wallClockIso } from '../../shared/runtime/clock.ts';
+import { describeRemains, parsePidFile, realDirectory, remainsOf } from '../guard/process-tree.ts';
 import { ControlSession } from './control-connection.ts';
 import { wasPrimary, type ControlData } from './controldata.ts';
 import { configFilePath, walDirectory, type LocalContext } from './context.ts';
-import { syncDirectory, writeDurably } from './files.ts';
+import { readIfThere, syncDirectory, writeDurably } from './files.ts';
 import { REWIND_ROLE } from './hba.ts';
 import { removeHistoryAbove } from './history-files.ts';
 import { DONE, failed, type LocalServer } from './local-server.ts';
@@ -60,6 +61,8 @@ export async function rewind(server: LocalServer, { source, member, fork }: Rewi
   await rm(join(dataDir, 'standby.signal'), { force: true });
   await rm(join(dataDir, 'recovery.signal'), { force: true });
   await server.config.prepareStart();
+  const remains = await removeStalePidFile(dataDir);
+  if (remains !== null) return failed('PGB-1304', remains);
   const ran = await runRewind(server, source, signal);
   if (ran.kind === 'failed') return ran;
   const after = await readControlData(context, dataDir, signal);
@@ -70,6 +73,21 @@ export async function rewind(server: LocalServer, { source, member, fork }: Rewi
   await writeMarker(dataDir, member, context);
   await syncDirectory(dataDir);
   return DONE;
+}
+
+/**
+ * After a crash the recorded pid may belong to anybody, and in a restarted container, where the numbers begin anew, it mostly belongs to one of
+ * our own processes. The single-user recovery inside pg_rewind would take that one for the old server and refuse, and a clone would follow.
+ */
+async function removeStalePidFile(dataDir: string): Promise<string | null> {
+  const path = join(dataDir, 'postmaster.pid');
+  const recorded = await readIfThere(path);
+  if (recorded === null) return null;
+  // The pid itself says nothing: a server would be found by the directory it works in, or by its shared memory.
+  const remains = remainsOf(realDirectory(dataDir), { ...parsePidFile(recorded), postmasterPid: null });
+  if (remains.kind !== 'none') return describeRemains(remains);
+  await rm(path, { force: true });
+  return null;
 }
 
 type Source = { readonly kind: 'ready'; readonly extent: WalExtent } | Extract<Outcome, { kind: 'failed' }>;

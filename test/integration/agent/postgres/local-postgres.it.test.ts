@@ -1,6 +1,7 @@
 // A life of two nodes on a real PostgreSQL: made, cloned, followed, cut off, promoted to a reserved timeline, rewound. One story, told in steps,
 // because every step is the precondition of the next.
-import { existsSync, readdirSync, readFileSync } from 'node:fs';
+import { spawn } from 'node:child_process';
+import { existsSync, readdirSync, readFileSync, statSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
 import { memberSet } from '../../../../shared/domain/member-set.ts';
@@ -221,7 +222,15 @@ describe('the local PostgreSQL', () => {
     const old = await a.postgres.observe(3_000);
     expect(old).toMatchObject({ kind: 'stopped', wasPrimary: true, cleanly: false });
     await ok(b.postgres.keepSlots([slotName(a.member)], NEVER));
-    await ok(a.postgres.rewind({ source: followOf(b, a, 4n), member: a.member, fork: null }, NEVER));
+    // After a restart of the machine or of a container the recorded pid belongs to somebody else, often of the same user.
+    const stranger = spawn('sleep', ['600'], { uid: statSync(a.dataDir).uid, stdio: 'ignore' });
+    const pidFile = join(a.dataDir, 'postmaster.pid');
+    writeFileSync(pidFile, readFileSync(pidFile, 'utf8').replace(/^\d+/, String(stranger.pid)));
+    try {
+      await ok(a.postgres.rewind({ source: followOf(b, a, 4n), member: a.member, fork: null }, NEVER));
+    } finally {
+      stranger.kill('SIGKILL');
+    }
     const archives = readdirSync(join(a.stateDir, 'diverged'));
     expect(archives).toHaveLength(1);
     expect(readFileSync(join(a.stateDir, 'diverged', archives[0] ?? '', 'records.txt'), 'utf8')).toMatch(/rmgr: Heap .*INSERT/);
