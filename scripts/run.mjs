@@ -3,6 +3,7 @@
 //
 //   node scripts/run.mjs demo [options]      the failover demonstration
 //   node scripts/run.mjs local [options]     `pgbaton local`: a cluster of local processes to play with
+//   node scripts/run.mjs measure [options]   the same faults many times over, with median and maximum
 //   node scripts/run.mjs test [projects]     the test suites, see run-tests.mjs
 import { execFileSync, spawn } from 'node:child_process';
 import { constants } from 'node:os';
@@ -16,6 +17,7 @@ const root = dirname(dirname(fileURLToPath(import.meta.url)));
 // `needs` is what a program cannot start without; the unit tests must not wait for a compiler or a download.
 const programs = {
   demo: { file: 'dist/chaos/demo/main.js', needs: () => ({ build: true, toolchain: true }) },
+  measure: { file: 'dist/chaos/measure/main.js', needs: () => ({ build: true, toolchain: true }) },
   local: { file: 'dist/cli/main.js', first: ['local'], needs: () => ({ build: true, toolchain: true }) },
   test: { file: 'scripts/run-tests.mjs', needs: (args) => testNeeds(args.filter((arg) => !arg.startsWith('-'))) },
 };

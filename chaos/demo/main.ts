@@ -2,16 +2,15 @@
  * `npm run demo`: a real cluster, real clients, three faults, and a verdict. It measures as a client and believes no node. Whatever happens, also
  * Ctrl-C, it stops what it started and removes its directory.
  */
-import { chmodSync, existsSync, mkdtempSync, rmSync } from 'node:fs';
-import { join } from 'node:path';
 import { parseArgs } from 'node:util';
 import { messageOf } from '../../shared/errors.ts';
 import { sleep } from '../../shared/runtime/deadline.ts';
 import { shutdownOnSignals } from '../../shared/runtime/shutdown.ts';
 import { DEFAULT_LEDGER, Ledger } from '../ledger/ledger.ts';
 import { createLedgerTable } from '../ledger/read-rows.ts';
-import { ClusterWatch, runCli } from './cluster-cli.ts';
-import { localClusterSchema, type ClusterView, type LocalCluster } from './cluster-view.ts';
+import { ClusterWatch } from './cluster-cli.ts';
+import { bringUp, makeDirectory, takeDown } from './cluster-life.ts';
+import type { ClusterView, LocalCluster } from './cluster-view.ts';
 import { runDrill, type Stage } from './drill.ts';
 import { crash, nodeLoss, switchover } from './faults.ts';
 import { Interrupted, throwIfInterrupted } from './interrupted.ts';
@@ -45,17 +44,6 @@ function readOptions(): Options | null {
     process.exitCode = 2;
   }
   return null;
-}
-
-async function bringUp(dir: string, screen: Screen, signal: AbortSignal): Promise<LocalCluster> {
-  screen.title('Starting three PostgreSQL nodes, etcd and a proxy');
-  const answer = await runCli(['local', 'up', '--detach', '--dir', dir], {
-    signal,
-    onLine: (line) => {
-      screen.line(`  ${line}`, 'quiet');
-    },
-  });
-  return localClusterSchema.parse(answer);
 }
 
 function describe(view: ClusterView | null, ledger: Ledger): string {
@@ -112,24 +100,10 @@ async function stayUp(cluster: LocalCluster, screen: Screen, signal: AbortSignal
   while (!signal.aborted) await sleep(3_600_000, signal);
 }
 
-async function takeDown(dir: string, keep: boolean, screen: Screen): Promise<void> {
-  screen.line('stopping the cluster', 'quiet');
-  try {
-    // Without a plan nothing was ever started in it.
-    if (existsSync(join(dir, 'plan.json'))) await runCli(['local', 'down', '--dir', dir]);
-    if (!keep) rmSync(dir, { recursive: true, force: true });
-    if (keep) screen.line(`data and logs are in ${dir}`);
-  } catch (error) {
-    screen.line(`stopping failed: ${messageOf(error)}; try \`npx pgbaton local down --purge --dir ${dir}\``, 'bad');
-  }
-}
-
 async function demo({ once, json, keep }: Options): Promise<number> {
   const screen = new Screen(json);
   const { signal } = shutdownOnSignals({ signals: ['SIGINT', 'SIGTERM', 'SIGHUP'] });
-  const dir = mkdtempSync('/tmp/pgbaton-demo-');
-  // PostgreSQL may run as another user, who has to pass through.
-  chmodSync(dir, 0o755);
+  const dir = makeDirectory();
   const measurements: Measurement[] = [];
   const conclude = (stopped: string | null): Verdict => {
     const verdict = judge(measurements, stopped);
