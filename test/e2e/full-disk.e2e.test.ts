@@ -90,7 +90,11 @@ describe.runIf(MAY_MOUNT)('a full state directory', () => {
       expect(readdirSync(files.stateDir).filter((name) => name.startsWith('node.pgbaton'))).toEqual([]);
       rmSync(filler);
       const agent = new AgentProcess(files);
-      await agent.untilServing(30_000).finally(async () => agent.stop());
+      try {
+        await agent.untilServing(30_000);
+      } finally {
+        await agent.stop();
+      }
     } finally {
       execFileSync('umount', ['-l', files.stateDir]);
     }
