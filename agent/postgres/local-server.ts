@@ -87,6 +87,12 @@ export class LocalServer {
     return pids.length === 0 ? null : `processes ${pids.join(', ')} work in ${dataDir}`;
   }
 
+  /** Whatever works in the directory was not started by our guard, which is there and knows of no server. */
+  isStranger(): boolean {
+    const postmaster = this.guard.status()?.postmaster;
+    return postmaster !== undefined && (postmaster.kind === 'none' || (postmaster.kind === 'exited' && postmaster.verifiedDead));
+  }
+
   #login(user: string, password: string): Login {
     return { host: this.context.runDir, port: this.context.config.port, user, password, database: 'postgres', applicationName: 'pgbaton' };
   }

@@ -204,6 +204,22 @@ describe('a data directory that is not ours', () => {
     await expectUntouched(files, 'PGB-1301', letters);
   });
 
+  test('is left alone while somebody else’s server runs in it', async () => {
+    const files = await node({ postgres: { adopt: true } });
+    placeDatabase(template, files.dataDir);
+    serverOf(files.dataDir, 'start');
+    try {
+      const agent = start(files);
+      await agent.untilAlarm('PGB-1304', ALARM_BY_MS);
+      await sleep(2_000);
+      expect((await agent.status()).pids.postmaster).toBeNull();
+      expect(rowsOf(files.dataDir)).toBe('1000');
+    } finally {
+      serverOf(files.dataDir, 'stop', 'fast');
+    }
+    await running.at(-1)?.untilServing(SERVES_BY_MS);
+  });
+
   test('is not touched when it was made by another major version', async () => {
     const old = join(bench, 'old');
     cpSync(template, old, { recursive: true, preserveTimestamps: true });
@@ -342,12 +358,22 @@ function makeForeignDatabase(dir: string): void {
   appendFileSync(join(made, 'pg_hba.conf'), 'local all all trust\n');
   writeFileSync(join(made, 'pg_hba.conf'), 'local all all trust\n');
   serverOf(made, 'start');
-  execFileSync('psql', ['-h', made, '-p', '5432', '-U', 'postgres', '-qc', 'CREATE TABLE kept AS SELECT generate_series(1, 1000) AS id'], {
-    stdio: 'inherit',
-    env: { PATH: `${BIN_DIR}:${process.env['PATH'] ?? ''}` },
-  });
+  psql(made, 'CREATE TABLE kept AS SELECT generate_series(1, 1000) AS id');
   serverOf(made, 'stop', 'fast');
   renameSync(made, dir);
+}
+
+function psql(dir: string, sql: string): string {
+  const env = { PATH: `${BIN_DIR}:${process.env['PATH'] ?? ''}` };
+  return execFileSync('psql', ['-h', dir, '-p', '5432', '-U', 'postgres', '-XAtqc', sql], {
+    encoding: 'utf8',
+    env,
+    stdio: ['ignore', 'pipe', 'inherit'],
+  }).trim();
+}
+
+function rowsOf(dir: string): string {
+  return psql(dir, 'SELECT count(*) FROM kept');
 }
 
 /** pg_ctl on a Unix socket of its own, so that no port is taken. */
