@@ -85,7 +85,8 @@ class LocalPostgres implements Postgres {
       await this.#server.config.load();
       if (this.#server.postmasterPid() !== null) return { kind: 'running', facts: await this.#observer.facts(deadlineMs) };
       const why = this.#server.whyNotDead();
-      return why === null ? await this.#stopped.state() : { kind: 'silent', why };
+      if (why === null) return await this.#stopped.state();
+      return this.#server.isStranger() ? { kind: 'silent', why, code: 'PGB-1304' } : { kind: 'silent', why };
     } catch (error) {
       const failure = classifyFailure(error);
       return failure === 'not-yet' || failure === 'not-listening' ? { kind: 'starting' } : { kind: 'silent', why: messageOf(error) };
