@@ -10,11 +10,11 @@ import { receiversOf, terminateReceivers } from './receiver.ts';
 const RECEIVER_POLL_MS = 2;
 const REVOKE_DEADLINE_MS = 2_000;
 
-export async function follow(server: LocalServer, target: Follow): Promise<Outcome> {
+export async function follow(server: LocalServer, target: Follow, signal: AbortSignal): Promise<Outcome> {
   await server.config.load();
-  await server.config.admit(target);
+  const attachment = await server.config.admit(target, signal);
   // A promotion that was given up has closed the door; readers of a standby are welcome again.
-  await server.config.update((rendered) => ({ ...rendered, follow: target, open: true }));
+  await server.config.update((rendered) => ({ ...rendered, follow: attachment, open: true }));
   await server.reload();
   await server.config.forgetOldCredentials(target);
   return DONE;

@@ -11,6 +11,7 @@ import { NO_LOG, type Log } from '../guard/log.ts';
 import { resolveOsUser } from '../guard/os-user.ts';
 import { describeRemains } from '../guard/process-tree.ts';
 import type { GuardStatus } from '../guard/protocol.ts';
+import { AddressWatch } from './address-watch.ts';
 import { follow, revoke } from './attach.ts';
 import { adopt, initialize, type Made } from './bootstrap.ts';
 import { clone, type CloneOptions } from './clone.ts';
@@ -20,7 +21,7 @@ import { findBinDir, readMajorVersion, type LocalContext } from './context.ts';
 import { discardDirectory } from './data-directory.ts';
 import { asOutcome, DONE, failed, LocalServer, poll } from './local-server.ts';
 import { Observer } from './observe.ts';
-import type { Follow, Outcome, Postgres, ServerState, StartAs, SyncSetting } from './port.ts';
+import type { Follow, Outcome, Postgres, ServerFacts, ServerState, StartAs, SyncSetting } from './port.ts';
 import { promote, type PromoteOptions } from './promote.ts';
 import { rewind, type RewindOptions } from './rewind.ts';
 import { checkpointSql } from './role-sql.ts';
@@ -62,11 +63,14 @@ class LocalPostgres implements Postgres {
   readonly #observer: Observer;
   readonly #stopped: StoppedDirectory;
   readonly #stopListening: (() => void)[] = [];
+  readonly #closing = new AbortController();
+  readonly #addresses: AddressWatch;
 
   constructor(server: LocalServer) {
     this.#server = server;
     this.#observer = new Observer(server);
     this.#stopped = new StoppedDirectory(server.context);
+    this.#addresses = new AddressWatch(server, this.#closing.signal);
     this.onGuardChange(() => {
       if (server.postmasterPid() === null) server.dropSession();
     });
@@ -83,7 +87,7 @@ class LocalPostgres implements Postgres {
   async observe(deadlineMs: number): Promise<ServerState> {
     try {
       await this.#server.config.load();
-      if (this.#server.postmasterPid() !== null) return { kind: 'running', facts: await this.#observer.facts(deadlineMs) };
+      if (this.#server.postmasterPid() !== null) return { kind: 'running', facts: await this.#facts(deadlineMs) };
       const why = this.#server.whyNotDead();
       if (why === null) return await this.#stopped.state();
       return this.#server.isStranger() ? { kind: 'silent', why, code: 'PGB-1304' } : { kind: 'silent', why };
@@ -139,8 +143,8 @@ class LocalPostgres implements Postgres {
     return remains.kind === 'none' ? DONE : failed('PGB-1315', describeRemains(remains));
   }
 
-  follow(target: Follow, _signal: AbortSignal): Promise<Outcome> {
-    return asOutcome('PGB-1321', () => follow(this.#server, target));
+  follow(target: Follow, signal: AbortSignal): Promise<Outcome> {
+    return asOutcome('PGB-1321', () => follow(this.#server, target, signal));
   }
 
   revoke(signal: AbortSignal): Promise<Outcome> {
@@ -224,9 +228,16 @@ class LocalPostgres implements Postgres {
   }
 
   close(): Promise<void> {
+    this.#closing.abort();
     for (const stop of this.#stopListening) stop();
     this.#server.dropSession();
     return Promise.resolve();
+  }
+
+  async #facts(deadlineMs: number): Promise<ServerFacts> {
+    const facts = await this.#observer.facts(deadlineMs);
+    if (facts.inRecovery) this.#addresses.look(facts.receiver === 'streaming');
+    return facts;
   }
 
   /**

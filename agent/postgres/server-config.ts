@@ -10,12 +10,15 @@ import { configDirectory, configFilePath, hbaFilePath, identFilePath, type Local
 import { makeDirectory, readIfThere, writeDurably } from './files.ts';
 import { emptyPassfiles, epochPassfile, removeOtherPassfiles, writePassfile } from './passfile.ts';
 import type { Follow } from './port.ts';
-import { INITIAL, parseRendered, renderSettings, stripOwned, type Rendered } from './settings.ts';
+import { addressesOf } from './host-addresses.ts';
+import { INITIAL, parseRendered, renderSettings, stripOwned, type Attachment, type Rendered } from './settings.ts';
 
 /** Says whose data a directory holds: clone and rewind bring the source's (PROTOCOL P1). */
 const MARKER_FILE = 'pgbaton.member';
 const RUN_DIR_MODE = 0o755;
 const CONFIG_DIR_MODE = 0o755;
+/** Short, because a promise that is asked for meanwhile waits for it. */
+const LOOKUP_DEADLINE_MS = 500;
 
 export class ServerConfig {
   readonly #context: LocalContext;
@@ -59,8 +62,10 @@ export class ServerConfig {
     });
   }
 
-  /** The credential first: a conninfo without it attaches to nobody. */
-  async admit(follow: Follow): Promise<void> {
+  /** The credential first: a conninfo without it attaches to nobody. Returns what the conninfo is to be rendered from. */
+  async admit(follow: Follow, signal: AbortSignal): Promise<Attachment> {
+    const known = this.#rendered.follow?.host === follow.host ? this.#rendered.follow.addresses : [];
+    const found = await addressesOf(follow.host, LOOKUP_DEADLINE_MS, signal);
     const path = epochPassfile(this.#context.runDir, follow);
     const { replicationPassword } = this.#context.secrets;
     await writePassfile(
@@ -69,6 +74,7 @@ export class ServerConfig {
       this.#context.osUser,
     );
     await emptyPassfiles(this.#context.runDir, path, this.#context.osUser);
+    return { ...follow, addresses: found.length === 0 ? known : found };
   }
 
   async withdrawCredential(): Promise<void> {

@@ -9,11 +9,14 @@ import { epoch } from '../../shared/domain/epoch.ts';
 import type { Follow, SyncSetting } from './port.ts';
 import { parseSync, renderSync } from './sync-names.ts';
 
+/** Whom a standby follows, and where that one was found. Without addresses PostgreSQL asks for the name itself (host-addresses.ts says what that costs). */
+export type Attachment = Follow & { readonly addresses: readonly string[] };
+
 /** The part of the settings that changes while the server lives. */
 export type Rendered = {
   readonly sync: SyncSetting;
   /** Null: attached to nobody. */
-  readonly follow: Follow | null;
+  readonly follow: Attachment | null;
   readonly open: boolean;
   /** The empty list was in force, and no commit has been seen waiting since. */
   readonly leavingEmpty: boolean;
@@ -176,10 +179,13 @@ export function stripOwned(autoConf: string): string | null {
   return text === autoConf ? null : text;
 }
 
-export function renderConninfo(follow: Follow, applicationName: string, passfile: string): string {
+/** With several addresses the name stands as often as they do: the password file and certificates go by the name. */
+export function renderConninfo(follow: Attachment, applicationName: string, passfile: string): string {
+  const { addresses } = follow;
   return connectionString({
     user: 'pgbaton_replication',
-    host: follow.host,
+    host: addresses.length === 0 ? follow.host : addresses.map(() => follow.host).join(','),
+    ...(addresses.length === 0 ? {} : { hostaddr: addresses.join(',') }),
     port: String(follow.port),
     application_name: applicationName,
     passfile,
@@ -224,15 +230,24 @@ function lines(settings: Readonly<Record<string, string>>): readonly string[] {
 
 const renderedSchema = z.strictObject({
   sync: z.string(),
-  follow: z.strictObject({ epoch: z.string().regex(/^\d{1,20}$/), host: z.string(), port: z.int(), slot: z.string() }).nullable(),
+  follow: z
+    .strictObject({
+      epoch: z.string().regex(/^\d{1,20}$/),
+      host: z.string(),
+      port: z.int(),
+      slot: z.string(),
+      addresses: z.array(z.string()).default([]),
+    })
+    .nullable(),
   open: z.boolean(),
   leavingEmpty: z.boolean(),
 });
 
 function encodeRendered({ sync, follow, open, leavingEmpty }: Rendered): string {
+  const { host, port, slot, addresses } = follow ?? {};
   return JSON.stringify({
     sync: renderSync(sync),
-    follow: follow === null ? null : { epoch: follow.epoch.toString(), host: follow.host, port: follow.port, slot: follow.slot },
+    follow: follow === null ? null : { epoch: follow.epoch.toString(), host, port, slot, addresses },
     open,
     leavingEmpty,
   });

@@ -36,7 +36,7 @@ export async function start(server: LocalServer, as: StartAs, extent: WalExtent 
   // Under another name than its member id no acknowledgement of this standby would count, and nobody would notice.
   if (member === null) return failed('PGB-1106', `${dataDir} has no marker that says whose data it is`);
   await placeSignalFiles(server, as.kind);
-  await renderFor(server, as);
+  await renderFor(server, as, signal);
   await removeSocketLock(server);
   const purpose: GuardPurpose = as.kind === 'standby' ? { kind: 'standby' } : { kind: 'primary', epoch: as.epoch.toString() };
   if (signal.aborted) return failed('PGB-1313', 'given up by the caller');
@@ -88,15 +88,15 @@ async function placeSignalFiles(server: LocalServer, kind: StartAs['kind']): Pro
 }
 
 /** Credential and conninfo stand before the server runs: it must never attach to somebody the new epoch does not name (P4.4). */
-async function renderFor(server: LocalServer, as: StartAs): Promise<void> {
+async function renderFor(server: LocalServer, as: StartAs, signal: AbortSignal): Promise<void> {
   if (as.kind === 'primary') {
     await server.config.withdrawCredential();
     await server.config.update((rendered) => ({ ...rendered, sync: as.inForce, follow: null, open: false, leavingEmpty: false }));
     return;
   }
-  if (as.follow === null) await server.config.withdrawCredential();
-  else await server.config.admit(as.follow);
-  await server.config.update((rendered) => ({ ...rendered, sync: as.resting, follow: as.follow, open: true, leavingEmpty: false }));
+  const attachment = as.follow === null ? null : await server.config.admit(as.follow, signal);
+  if (attachment === null) await server.config.withdrawCredential();
+  await server.config.update((rendered) => ({ ...rendered, sync: as.resting, follow: attachment, open: true, leavingEmpty: false }));
   if (as.follow !== null) await server.config.forgetOldCredentials(as.follow);
 }
 

@@ -38,7 +38,7 @@ const input: SettingsInput = {
   passfile: ({ epoch: value }) => `/run/pgbaton/pass-e${String(value)}`,
 };
 const follow: Follow = { epoch: epoch(12n), host: "ho'st\\", port: 5432, slot: 'pgbaton_node_1' };
-const following: Rendered = { ...INITIAL, follow };
+const following: Rendered = { ...INITIAL, follow: { ...follow, addresses: ['10.0.0.7'] } };
 
 /** The value PostgreSQL would end up with: the last line wins. */
 function valueOf(text: string, name: string): string | undefined {
@@ -72,6 +72,14 @@ describe('the rendered settings', () => {
     expect(valueOf(text, 'primary_conninfo')).toContain("application_name=''node-1~0123456789ab''");
     expect(valueOf(text, 'primary_slot_name')).toBe("'pgbaton_node_1'");
     expect(text).not.toMatch(/password=/);
+  });
+
+  it('give the addresses of the leader beside its name, so that the receiver never waits for a name server', () => {
+    const at = (...addresses: readonly string[]): string | undefined =>
+      valueOf(renderSettings({ ...INITIAL, follow: { ...follow, host: 'n1', addresses } }, input), 'primary_conninfo');
+    expect(at()).toContain("host=''n1'' port=");
+    expect(at('10.0.0.7')).toContain("host=''n1'' hostaddr=''10.0.0.7'' port=''5432''");
+    expect(at('10.0.0.7', 'fd00::7')).toContain("host=''n1,n1'' hostaddr=''10.0.0.7,fd00::7'' port=''5432''");
   });
 
   it('attach to nobody while it is unknown whose data the directory holds', () => {
