@@ -38,7 +38,8 @@ RUN groupadd --system --gid 999 postgres \
  && install -d -o postgres -g postgres -m 0700 /var/lib/pgbaton /run/pgbaton \
  && printf '#!/bin/sh\nexec node /opt/pgbaton/dist/cli/main.js "$@"\n' > /usr/local/bin/pgbaton \
  && chmod 0755 /usr/local/bin/pgbaton
-ENV PATH=/usr/lib/postgresql/${PG_MAJOR}/bin:$PATH LANG=C.UTF-8 NODE_ENV=production
+# Questions for the name of a container that is gone may occupy a thread for seconds each; file calls wait for the same threads.
+ENV PATH=/usr/lib/postgresql/${PG_MAJOR}/bin:$PATH LANG=C.UTF-8 NODE_ENV=production UV_THREADPOOL_SIZE=16
 WORKDIR /opt/pgbaton
 COPY --from=build /build/node_modules node_modules
 COPY --from=build /build/dist dist

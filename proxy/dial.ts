@@ -3,6 +3,7 @@
  * relay, and never report a server as reached that has said nothing.
  */
 import { connect as connectTcp, type Socket } from 'node:net';
+import { lookupHost } from '../shared/runtime/host-lookup.ts';
 
 export type Address = { readonly host: string; readonly port: number };
 
@@ -24,6 +25,7 @@ export function dial(address: Address, budgetMs: number, signal: AbortSignal): P
       noDelay: true,
       keepAlive: true,
       keepAliveInitialDelay: KEEP_ALIVE_MS,
+      lookup: lookupHost,
     });
     const settle = (outcome: Dialled): void => {
       clearTimeout(timer);

@@ -2,10 +2,11 @@
  * Connections of the agent to its own server, over the Unix socket, as one of the control roles. One is kept for the questions of every turn;
  * fresh ones prove what only a new session shows. Every query has a deadline: when it passes the socket is destroyed, never waited for.
  */
-import { Socket } from 'node:net';
+import { isIP, Socket } from 'node:net';
 import pg from 'pg';
 import { appError, systemErrorCode } from '../../shared/errors.ts';
 import { monotonicMs } from '../../shared/runtime/clock.ts';
+import { addressesOf } from './host-addresses.ts';
 
 export type Row = Readonly<Record<string, unknown>>;
 
@@ -23,6 +24,7 @@ export type Login = {
 
 /** PostgreSQL answered, but lets nobody in yet or no longer. */
 export const CANNOT_CONNECT_NOW = '57P03';
+const NEVER = new AbortController().signal;
 const SESSION_OPTIONS = '-c search_path=pg_catalog -c jit=off';
 
 /** Types travel as text: positions and identifiers are larger than a double holds. */
@@ -42,9 +44,10 @@ export class ControlSession {
   }
 
   static async open(login: Login, deadlineMs: number): Promise<ControlSession> {
+    const startedAtMs = monotonicMs();
     const socket = new Socket();
     const client = new pg.Client({
-      host: login.host,
+      host: await hostOf(login, deadlineMs),
       port: login.port,
       user: login.user,
       password: login.password,
@@ -57,7 +60,7 @@ export class ControlSession {
       ssl: false,
     } as pg.ClientConfig);
     const session = new ControlSession(client, socket);
-    await session.#within(client.connect(), deadlineMs, 'connecting');
+    await session.#within(client.connect(), deadlineMs - (monotonicMs() - startedAtMs), 'connecting');
     return session;
   }
 
@@ -107,6 +110,14 @@ export class ControlSession {
       clearTimeout(timer);
     }
   }
+}
+
+/** The library would ask for the name by itself, past the one place where questions that nobody answers are kept from piling up. */
+async function hostOf({ host }: Login, deadlineMs: number): Promise<string> {
+  if (host.startsWith('/') || isIP(host) !== 0) return host;
+  const [address] = await addressesOf(host, deadlineMs, NEVER);
+  if (address === undefined) throw new SlowServerError(`${host} has no address, or nobody says which`);
+  return address;
 }
 
 export class SlowServerError extends Error {

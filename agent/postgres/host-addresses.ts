@@ -3,9 +3,9 @@
  * interrupted while it waits: when the name server went away together with the leader (a container's name ends with the container), the receiver
  * hangs for the resolver's five seconds and more, and neither the cut nor the promotion can go on before it has ended.
  */
-import { lookup } from 'node:dns/promises';
 import { isIP } from 'node:net';
-import { setTimeout as sleep } from 'node:timers/promises';
+import { withDeadline } from '../../shared/runtime/deadline.ts';
+import { addressesOfHost } from '../../shared/runtime/host-lookup.ts';
 
 /** As many as a name with both families and a spare has. */
 const ADDRESSES_MAX = 4;
@@ -14,15 +14,8 @@ const ADDRESSES_MAX = 4;
 export async function addressesOf(host: string, deadlineMs: number, signal: AbortSignal): Promise<readonly string[]> {
   if (isIP(host) !== 0) return [host];
   if (host.startsWith('/')) return [];
-  const over = new AbortController();
-  try {
-    return await Promise.race([
-      ask(host),
-      sleep(deadlineMs, [], { signal: AbortSignal.any([signal, over.signal]) }).catch((): readonly string[] => []),
-    ]);
-  } finally {
-    over.abort();
-  }
+  const asked = await withDeadline(async () => ask(host), deadlineMs, signal);
+  return asked.kind === 'done' ? asked.value : [];
 }
 
 /** Is the standby, attached by `known`, on the wrong road? While it streams, one address of several that is still right is enough. */
@@ -34,7 +27,7 @@ export function haveMoved(known: readonly string[], found: readonly string[], st
 
 async function ask(host: string): Promise<readonly string[]> {
   try {
-    const found = await lookup(host, { all: true });
+    const found = await addressesOfHost(host);
     return [...new Set(found.map(({ address }) => address))].slice(0, ADDRESSES_MAX);
   } catch {
     // No such name now. What was known before still stands, and without any the server asks for itself.

@@ -4,6 +4,7 @@
  */
 import { request as httpRequest, type IncomingMessage } from 'node:http';
 import { request as httpsRequest } from 'node:https';
+import { lookupHost } from '../runtime/host-lookup.ts';
 import type { EtcdTls } from './etcd-client.ts';
 
 /** True when the endpoint answers `GET /health` with 200, which it does only while it has a quorum. Never rejects, never outlives `timeoutMs`. */
@@ -11,7 +12,7 @@ export function isHealthy(url: string, tls: EtcdTls | undefined, timeoutMs: numb
   return new Promise((resolve) => {
     const target = new URL('/health', url);
     const send = target.protocol === 'https:' ? httpsRequest : httpRequest;
-    const request = send(target, { agent: false, ...tls });
+    const request = send(target, { agent: false, lookup: lookupHost, ...tls });
     const finish = (healthy: boolean): void => {
       clearTimeout(timer);
       signal.removeEventListener('abort', giveUp);

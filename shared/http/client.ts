@@ -7,6 +7,7 @@ import type { ClientRequest, IncomingMessage, RequestOptions } from 'node:http';
 import { request as httpsRequest } from 'node:https';
 import { messageOf } from '../errors.ts';
 import { withDeadline } from '../runtime/deadline.ts';
+import { lookupHost } from '../runtime/host-lookup.ts';
 
 export type HttpJsonOptions = {
   readonly url: string;
@@ -82,6 +83,7 @@ function start({ agent, method = 'GET', token, url }: HttpJsonOptions, payload: 
   const requestOptions: RequestOptions = {
     method,
     signal,
+    lookup: lookupHost,
     headers: {
       accept: 'application/json',
       ...(token === undefined ? {} : { authorization: `Bearer ${token}` }),
