@@ -29,6 +29,9 @@ export type Settled =
 
 type View = StoreFacts['view'];
 
+/** One read may have been under way while this process stood still. */
+const READS_TO_BE_SURE = 2;
+
 export class StoreTracker {
   readonly #dcs: Dcs;
   readonly #keys: Keys;
@@ -48,6 +51,8 @@ export class StoreTracker {
   #inFlight: StoreFacts['changeInFlight'] = 'none';
   readonly #startedAtMs = monotonicMs();
   #unavailable = 'no answer yet';
+  /** In a row. */
+  #failedReads = 0;
   #refused: string | null = null;
   #identity: { clusterId: string | null; revision: bigint };
   #readWanted: (() => void) | null = null;
@@ -115,7 +120,10 @@ export class StoreTracker {
   /** For operators: what stands between this node and the store; null: nothing that has lasted. */
   trouble(): { readonly code: 'PGB-1201' | 'PGB-1202'; readonly why: string } | null {
     const silentMs = monotonicMs() - (this.#lastReadAtMs ?? this.#startedAtMs);
-    if (silentMs > this.#policy.ttlMs / 2) return { code: isRefusal(this.#unavailable) ? 'PGB-1202' : 'PGB-1201', why: this.#unavailable };
+    // An agent that was itself frozen has not heard the store for as long either; that is not the store's fault.
+    const tried = this.#failedReads >= READS_TO_BE_SURE || this.#lastReadAtMs === null;
+    if (tried && silentMs > this.#policy.ttlMs / 2)
+      return { code: isRefusal(this.#unavailable) ? 'PGB-1202' : 'PGB-1201', why: this.#unavailable };
     return this.#refused === null ? null : { code: 'PGB-1202', why: this.#refused };
   }
 
@@ -187,8 +195,10 @@ export class StoreTracker {
     const outcome = await this.#dcs.read([leader, history, nodes, operation], { budgetMs: this.#policy.ttlMs / 5, signal: this.#signal });
     if (outcome.kind === 'unavailable') {
       this.#unavailable = outcome.why;
+      this.#failedReads += 1;
       return;
     }
+    this.#failedReads = 0;
     this.#noteHeader(outcome.header, knownAtSend);
     const unbroken = this.#lastReadAtMs !== null && monotonicMs() - this.#lastReadAtMs <= this.#policy.ttlMs / 4;
     this.#unbrokenSinceMs = unbroken ? (this.#unbrokenSinceMs ?? sentAtMs) : sentAtMs;
