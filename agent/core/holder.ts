@@ -4,7 +4,7 @@
  */
 import type { LeaderRecord } from '../../shared/domain/leader-record.ts';
 import { isSafePair } from '../../shared/domain/member-set.ts';
-import type { ServerFacts } from '../postgres/port.ts';
+import type { ServerFacts, ServerState } from '../postgres/port.ts';
 import type { Action } from './actions.ts';
 import { alarmed, decision, job, mayRetry, type Decision, type Present } from './decision.ts';
 import type { Facts } from './facts.ts';
@@ -83,12 +83,15 @@ function decideServing(facts: Facts, memory: Memory, present: Present): Decision
     case 'starting':
       return decision(memory, 'crashed', 'PostgreSQL is starting', ...renewIfDue(facts, present));
     case 'silent':
-      return decideSilent(facts, memory, present, server.state.why);
+      return decideSilent(facts, memory, present, server.state);
   }
 }
 
 /** It lives and does not answer. For a while that is load; after that it is better dead, and the crash road decides who goes on. */
-function decideSilent(facts: Facts, memory: Memory, present: Present, why: string): Decision {
+function decideSilent(facts: Facts, memory: Memory, present: Present, state: Extract<ServerState, { kind: 'silent' }>): Decision {
+  const { why, code } = state;
+  // Not load but a directory that cannot be ours, or cannot be used: somebody else's server there is not ours to kill, and the lease is no use.
+  if (code !== undefined && facts.guard?.postmaster.kind !== 'running') return giveUp(memory, present, `${code} ${why}`);
   const since = memory.silentSinceMs ?? facts.nowMs;
   const next: Memory = { ...memory, silentSinceMs: since };
   const renew = renewIfDue(facts, present);
@@ -111,7 +114,8 @@ function decideStopped(facts: Facts, memory: Memory, present: Present): Decision
   const verify: readonly Action[] =
     guard?.postmaster.kind === 'exited' && !guard.postmaster.verifiedDead ? [job({ kind: 'kill', why: 'verify' })] : [];
   const switchover = decideSwitchover(facts, memory, present, null);
-  if (switchover !== null) return switchover;
+  // Draining is no silence: an unrenewed record would invite the others to an election in the middle of it.
+  if (switchover !== null) return alsoRenew(switchover, renewIfDue(facts, present));
   const crashedHere =
     guard?.postmaster.kind === 'exited' && guard.postmaster.why === 'crashed' && guard.postmaster.atMs >= facts.startedAtMs;
   const crash =
@@ -198,14 +202,15 @@ function lead(facts: Facts, memory: Memory, present: Present, server: ServerFact
   const reenlist = reenlistRunning(facts, watched, present);
   if (reenlist.action !== null)
     return decision(reenlist.memory, 'leading', 'members had promised a higher epoch: re-enlisting them', reenlist.action);
-  if (!facts.open) return openWhenDurable(facts, reenlist.memory, present, server, renew);
+  if (!facts.open && facts.job?.kind !== 'stop-for-switchover') return openWhenDurable(facts, reenlist.memory, present, server, renew);
   const switchover = decideSwitchover(facts, reenlist.memory, present, server);
-  if (switchover !== null)
-    return {
-      ...switchover,
-      actions: [...switchover.actions, ...(switchover.actions.some((action) => action.kind === 'change') ? [] : renew)],
-    };
+  if (switchover !== null) return alsoRenew(switchover, renew);
   return maintain(facts, reenlist.memory, present, server, renew);
+}
+
+/** A change of the record is a renewal already. */
+function alsoRenew(made: Decision, renew: readonly Action[]): Decision {
+  return made.actions.some((action) => action.kind === 'change') ? made : { ...made, actions: [...made.actions, ...renew] };
 }
 
 /** T5, T6: clients are let in only when k members have flushed everything that surfaced in recovery or promotion. */
@@ -223,7 +228,7 @@ function openWhenDurable(facts: Facts, memory: Memory, present: Present, server:
       ...renew,
     );
   const step = setStep(facts, memory, present, server, 'leading', 'clients wait until the quorum has caught up');
-  return { ...step, actions: [...step.actions, ...(step.actions.some((action) => action.kind === 'change') ? [] : renew)] };
+  return alsoRenew(step, renew);
 }
 
 function maintain(facts: Facts, memory: Memory, present: Present, server: ServerFacts, renew: readonly Action[]): Decision {
@@ -307,5 +312,5 @@ function finishPromotion(facts: Facts, memory: Memory, present: Present, server:
     'promoting',
     `promoted; waiting for ${String(record.set.k)} of ${describe(record.set.members)} to attach`,
   );
-  return { ...step, actions: [...step.actions, ...(step.actions.some((action) => action.kind === 'change') ? [] : renew)] };
+  return alsoRenew(step, renew);
 }
