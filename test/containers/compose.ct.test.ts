@@ -1,6 +1,6 @@
 /**
- * The compose file as a newcomer uses it, judged from outside: writes go through the published port while a machine is lost, first by
- * SIGKILL, then by a pulled cable. Needs a Docker engine; there is no skipping, because a suite that did not run must not look green.
+ * The compose file as a newcomer uses it, judged from outside: writes go through the published port while a machine is lost, by SIGKILL, by a
+ * pulled cable, and by a freeze that ends. Needs a Docker engine; there is no skipping, because a suite that did not run must not look green.
  */
 import { afterAll, afterEach, beforeAll, beforeEach, describe, expect, it } from 'vitest';
 import { Client } from 'pg';
@@ -26,9 +26,9 @@ beforeAll(async () => {
     await until('three nodes are one cluster, two of them streaming', FORMED_MS, async () => isComplete(await project.statusFrom('n1')));
     await createLedgerTable(project.readWrite);
   } catch (error) {
-    const logs = await Promise.all(['n1', 'n2', 'n3', 'proxy'].map(async (service) => `--- ${service}\n${await project.logs(service)}`));
+    const logs = await allLogs();
     await project.down();
-    throw new Error(logs.join('\n'), { cause: error });
+    throw new Error(logs, { cause: error });
   }
 });
 
@@ -42,8 +42,10 @@ beforeEach(async () => {
   ledger = new Ledger({ ...DEFAULT_LEDGER, connectionString: project.readWrite });
 });
 
-afterEach(async () => {
+afterEach(async ({ task }) => {
   await ledger?.stop();
+  // The containers are gone with their logs before anybody could look.
+  if (task.result?.state === 'fail') process.stderr.write(`${await allLogs()}\n`);
 });
 
 describe('the compose project', () => {
@@ -76,7 +78,25 @@ describe('the compose project', () => {
     await until(`${leader} streams again`, REJOIN_MS, async () => isComplete(await project.statusFrom(leader)));
     expect(await project.isPrimaryInside(leader)).toBe(false);
   });
+
+  it('loses no acknowledged row when the leader is frozen, and takes it back as a standby when it thaws', async () => {
+    const leader = await leaderOf('n1');
+    await writeUntilFlowing();
+    await project.freeze(leader);
+    await expectWritesToResume();
+    const [witness] = otherNodes(leader);
+    expect(await leaderOf(witness ?? leader)).not.toBe(leader);
+    await project.thaw(leader);
+    await until(`${leader} streams again`, REJOIN_MS, async () => isComplete(await project.statusFrom(leader)));
+    expect(await project.isPrimaryInside(leader)).toBe(false);
+    await expectNothingLost();
+  });
 });
+
+async function allLogs(): Promise<string> {
+  const logs = ['n1', 'n2', 'n3', 'proxy'].map(async (service) => `--- ${service}\n${await project.logs(service)}`);
+  return (await Promise.all(logs)).join('\n');
+}
 
 function isComplete(status: ClusterStatus | null): boolean {
   if (status === null || status.leader?.state !== 'serving' || status.leader.members.length < 2) return false;

@@ -68,6 +68,15 @@ export class ComposeProject {
     await docker('start', await this.#container(service));
   }
 
+  /** Every process of the container stands still, in the middle of whatever it does, until `thaw`. */
+  async freeze(service: NodeService): Promise<void> {
+    await docker('pause', await this.#container(service));
+  }
+
+  async thaw(service: NodeService): Promise<void> {
+    await docker('unpause', await this.#container(service));
+  }
+
   /** Pulls the network cable: the container runs on, and no connection is told that it has ended. */
   async cutOff(service: NodeService): Promise<void> {
     await docker('network', 'disconnect', `${this.name}_default`, await this.#container(service));
