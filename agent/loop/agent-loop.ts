@@ -300,7 +300,8 @@ export class AgentLoop {
           { job: job.kind, code: outcome.code, why: outcome.why, tookMs, aborted: abort.signal.aborted },
           'job failed',
         );
-      else log.info({ job: job.kind, tookMs }, 'job done');
+      // Looking after the slots comes round for ever; it is no edge.
+      else log[job.kind === 'slots' ? 'debug' : 'info']({ job: job.kind, tookMs }, 'job done');
       await this.look();
       if (situation.job === own) situation.job = null;
       this.wake();
