@@ -6,6 +6,7 @@ import { createLogger, type Logger } from '../shared/logging/logger.ts';
 import type { ProxyConfig } from '../shared/config/proxy-config.ts';
 import type { Dcs } from '../shared/dcs/dcs.ts';
 import { keysOf } from '../shared/dcs/keys.ts';
+import { aborted } from '../shared/runtime/deadline.ts';
 import { createAgentClient } from './agent-client.ts';
 import { createApi, type ProxyIdentity } from './api.ts';
 import { Cancels } from './cancel.ts';
@@ -36,7 +37,7 @@ export async function runProxy(config: ProxyConfig, signal: AbortSignal): Promis
   try {
     const proxy = await startProxy(config, dcs, log);
     log.info({ rwPort: proxy.rwPort, roPort: proxy.roPort, apiPort: proxy.apiPort }, 'proxy.started');
-    await untilAborted(signal);
+    await aborted(signal);
     log.info({ reason: String(signal.reason) }, 'proxy.stopping');
     await proxy.close();
   } finally {
@@ -84,17 +85,4 @@ export async function startProxy(config: ProxyConfig, dcs: Dcs, log: Logger): Pr
     await close();
     throw error;
   }
-}
-
-function untilAborted(signal: AbortSignal): Promise<void> {
-  if (signal.aborted) return Promise.resolve();
-  return new Promise((resolve) => {
-    signal.addEventListener(
-      'abort',
-      () => {
-        resolve();
-      },
-      { once: true },
-    );
-  });
 }

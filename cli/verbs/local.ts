@@ -5,7 +5,7 @@ import { appError } from '../../shared/errors.ts';
 import { shutdownOnSignals } from '../../shared/runtime/shutdown.ts';
 import { requireCluster, viewCluster } from '../agent-client.ts';
 import { summarize } from '../cluster-summary.ts';
-import { aborted } from '../interrupt.ts';
+import { aborted } from '../../shared/runtime/deadline.ts';
 import { readClusterFile } from '../local/cluster-file.ts';
 import { ownedBy, stopCluster } from '../local/down.ts';
 import { layoutOf, localDir, type Layout } from '../local/layout.ts';

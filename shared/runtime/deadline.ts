@@ -69,3 +69,17 @@ export async function sleep(ms: number, signal?: AbortSignal): Promise<'slept' |
 function assertTimer(ms: number): void {
   assert(Number.isFinite(ms) && ms <= TIMER_MS_MAX, `a timer is a finite number of milliseconds below 2^31, not ${String(ms)}`);
 }
+
+/** Waits for an abort, for as long as it takes: only a person ends what waits here. */
+export function aborted(signal: AbortSignal): Promise<void> {
+  if (signal.aborted) return Promise.resolve();
+  return new Promise((resolve) => {
+    signal.addEventListener(
+      'abort',
+      () => {
+        resolve();
+      },
+      { once: true },
+    );
+  });
+}
