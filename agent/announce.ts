@@ -10,15 +10,11 @@ import { decodeNode, encodeNode } from '../shared/dcs/records.ts';
 import { appError } from '../shared/errors.ts';
 import { httpJson } from '../shared/http/client.ts';
 import { sleep } from '../shared/runtime/deadline.ts';
-import type { NodeFileKeeper } from './loop/node-file-keeper.ts';
-import type { Situation } from './loop/situation.ts';
-import type { StoreTracker } from './store/store-tracker.ts';
+import type { AgentMachine } from './machine/machine.ts';
 
 const FIRST_CONTACT_MS = 2_000;
 const LIFE_SIGN_MS = 1_000;
 const RETRY_MS = 100;
-/** How much the store's revision may move before it is remembered again. */
-const REVISION_STEP = 500n;
 
 type Name = { readonly config: NodeConfig; readonly dcs: Dcs; readonly keys: Keys; readonly signal: AbortSignal };
 
@@ -40,39 +36,28 @@ export async function untilNameIsFree(name: Name): Promise<void> {
   while (!name.signal.aborted && !(await refuseDuplicate(name))) await sleep(RETRY_MS, name.signal);
 }
 
-/** Keeps `nodes/<name>` true, and remembers durably which store this is (S6). Throws PGB-1305 when somebody else lives under the name. */
-export async function announce(
-  parts: Name & { readonly keeper: NodeFileKeeper; readonly store: StoreTracker; readonly situation: Situation },
-): Promise<void> {
-  const { config, keeper, store, situation, signal } = parts;
+/** Keeps `nodes/<name>` true. Throws PGB-1305 when somebody else lives under the name. */
+export async function announce(parts: Name & { readonly machine: AgentMachine }): Promise<void> {
+  const { config, machine, signal } = parts;
   let said = '';
-  let savedRevision = BigInt(keeper.current().etcdRevision);
   while (!signal.aborted) {
     const record = encodeNode({
-      member: situation.member(),
-      bootCount: keeper.current().bootCount,
+      member: machine.member,
+      bootCount: machine.file.bootCount,
       pgHost: config.postgres.advertiseHost,
       pgPort: config.postgres.port,
       agentUrl: config.api.advertiseUrl,
       priority: config.priority,
     });
-    const trusted = store.facts().regressed === null && store.facts().lastReadAtMs !== null;
-    // The other one may have started at the same moment.
-    if (trusted && isSomebodyElse(store, config)) await refuseDuplicate(parts);
-    if (trusted && record !== said && (await putNode(parts, record))) said = record;
-    const { clusterId, revision } = store.identity();
-    // Renewals move the revision every second; remembering it now and then is enough to notice a store restored from a backup.
-    if (trusted && clusterId !== null && (keeper.current().etcdClusterId === null || revision > savedRevision + REVISION_STEP)) {
-      savedRevision = revision;
-      await keeper.update((file) => ({ ...file, etcdClusterId: clusterId, etcdRevision: revision.toString() })).catch(() => null);
+    const { regressed, lastReadAtMs, nodes } = machine.store.facts();
+    if (regressed === null && lastReadAtMs !== null) {
+      const known = nodes.get(config.name);
+      // The other one may have started at the same moment.
+      if (known !== undefined && known.agentUrl !== config.api.advertiseUrl) await refuseDuplicate(parts);
+      if (record !== said && (await putNode(parts, record))) said = record;
     }
     await sleep(said === '' ? 100 : 500, signal);
   }
-}
-
-function isSomebodyElse(store: StoreTracker, config: NodeConfig): boolean {
-  const known = store.facts().nodes.get(config.name);
-  return known !== undefined && known.agentUrl !== config.api.advertiseUrl;
 }
 
 /** Where a node can be found decides nothing, so an ordinary retry with a pause will do. */

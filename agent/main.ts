@@ -2,6 +2,7 @@
  * One agent: builds the real world around the loop and runs it until it is told to stop. Stopping the agent leaves PostgreSQL running under
  * its guard, by design: an upgrade of the agent is no outage, and the guard holds the deadline.
  */
+import { randomBytes } from 'node:crypto';
 import { mkdirSync, readFileSync } from 'node:fs';
 import { join } from 'node:path';
 import type { NodeConfig } from '../shared/config/node-config.ts';
@@ -12,20 +13,20 @@ import { EPOCH_ZERO } from '../shared/domain/epoch.ts';
 import { toAppError, type AppError } from '../shared/errors.ts';
 import { createHttpServer } from '../shared/http/server.ts';
 import { createLogger, type Logger } from '../shared/logging/logger.ts';
+import { monotonicMs } from '../shared/runtime/clock.ts';
 import { AlarmWatch } from './alarm-watch.ts';
 import { announce, refuseDuplicate, untilNameIsFree } from './announce.ts';
 import { addOperatorRoutes } from './api/operator-routes.ts';
 import { addPeerRoutes } from './api/peer-routes.ts';
+import type { Facts } from './core/facts.ts';
 import { connectGuard, type GuardClient } from './guard/guard-client.ts';
 import { GUARD_IDLE_MS } from './guard/guard-launch.ts';
 import type { Log } from './guard/log.ts';
 import { resolveOsUser } from './guard/os-user.ts';
 import { AgentLoop } from './loop/agent-loop.ts';
-import { freshIncarnation } from './loop/directory-jobs.ts';
-import { FailoverClock } from './loop/failover-clock.ts';
-import { NodeFileKeeper } from './loop/node-file-keeper.ts';
-import { OperationBoard } from './loop/operation-board.ts';
-import { Situation } from './loop/situation.ts';
+import { StoreAsks } from './loop/store-asks.ts';
+import { freshIncarnation } from './loop/world.ts';
+import { AgentMachine } from './machine/machine.ts';
 import { openNodeFileStore } from './node-file/node-file-store.ts';
 import type { NodeFile, NodeFileStore } from './node-file/port.ts';
 import { PeerClient } from './peer/peer-client.ts';
@@ -33,9 +34,9 @@ import { findBinDir } from './postgres/context.ts';
 import { createLocalPostgres } from './postgres/local-postgres.ts';
 import type { Postgres } from './postgres/port.ts';
 import { lockStateDirectory } from './state-lock.ts';
-import { StoreTracker } from './store/store-tracker.ts';
 
 const GUARD_READY_MS = 3_000;
+const SAVE_DEADLINE_MS = 2_000;
 const DEFAULT_WAL_SEGMENT_MB = 16;
 
 /** Resolves when stopped by the signal; rejects with an AppError when this agent must not run. */
@@ -60,8 +61,8 @@ export async function runAgent(config: NodeConfig, signal: AbortSignal): Promise
   const all = AbortSignal.any([signal, stopped.signal]);
   try {
     const nameIsFree = await refuseDuplicate({ config, dcs, keys, signal: all });
-    const keeper = await openNodeFile(files);
-    await runParts({ config, log, dcs, keys, keeper, nameIsFree, signal: all, stop: stopped });
+    const file = await openNodeFile(files);
+    await runParts({ config, log, dcs, keys, files, file, nameIsFree, signal: all, stop: stopped });
   } finally {
     await Promise.all([dcs.close(), files.close()]);
     lock.close();
@@ -77,41 +78,40 @@ type Parts = {
   readonly log: Logger;
   readonly dcs: Dcs;
   readonly keys: Keys;
-  readonly keeper: NodeFileKeeper;
+  readonly files: NodeFileStore;
+  readonly file: NodeFile;
   /** False: the store could not be asked yet. */
   readonly nameIsFree: boolean;
   readonly signal: AbortSignal;
   readonly stop: AbortController;
 };
 
-async function runParts({ config, log, dcs, keys, keeper, nameIsFree, signal, stop }: Parts): Promise<void> {
+async function runParts({ config, log, dcs, keys, files, file, nameIsFree, signal, stop }: Parts): Promise<void> {
   const { guard, postgres } = openServer(config, log);
-  const clock = new FailoverClock();
   const peers = new PeerClient(config.secrets.peerToken);
-  let wake = (): void => {};
-  const store = new StoreTracker({
+  const { name, priority, policy } = config;
+  const machine = new AgentMachine({
+    self: { name, priority, policy, adopt: config.postgres.adopt, initialize: config.postgres.initialize },
+    file,
+    salt: randomBytes(9).toString('base64url'),
+    nowMs: monotonicMs(),
+  });
+  const facts = (): Facts => machine.facts(monotonicMs());
+  const crash: { error: AppError | null } = { error: null };
+  const store = new StoreAsks(dcs, keys, nameIsFree);
+  const loop = new AgentLoop({
+    machine,
     dcs,
     keys,
-    policy: config.policy,
-    identity: { clusterId: keeper.current().etcdClusterId, revision: BigInt(keeper.current().etcdRevision) },
-    onChange: () => {
-      wake();
-    },
-    signal,
-  });
-  const { name, priority, policy } = config;
-  const situation = new Situation({
-    self: { name, priority, policy, adopt: config.postgres.adopt, initialize: config.postgres.initialize },
-    file: keeper,
     store,
     postgres,
-  });
-  const crash: { error: AppError | null } = { error: null };
-  const operations = new OperationBoard({ dcs, keys, callMs: policy.etcdCallMs });
-  const loop = new AgentLoop(
-    { policy, postgres, guard, file: keeper, store, dcs, keys, situation, peers, clock, operations, log },
+    guard,
+    files,
+    peers,
+    log,
     signal,
-    (error) => {
+    crash: (error) => {
+      if (crash.error !== null) return;
       // A broken invariant: fence first, then crash. Nobody may go on writing on the word of a mind that contradicts itself.
       crash.error = toAppError(error);
       log.fatal({ err: error }, 'broken invariant: fencing');
@@ -119,32 +119,29 @@ async function runParts({ config, log, dcs, keys, keeper, nameIsFree, signal, st
         stop.abort();
       });
     },
-  );
-  wake = () => {
-    loop.wake();
-  };
+  });
   const server = createHttpServer({ host: config.api.host, port: config.api.port, requestTimeoutMs: 15_000, logger: log });
-  addPeerRoutes(server.app, { loop, situation, store, peerToken: config.secrets.peerToken });
+  addPeerRoutes(server.app, { loop, facts, peerToken: config.secrets.peerToken });
   const alarms = new AlarmWatch({
-    facts: () => situation.facts(),
-    store: () => store.trouble(),
-    decided: () => loop.decision().alarm,
+    facts,
+    store: () => machine.store.trouble(),
+    decided: () => machine.decision.alarm,
     dataDir: config.postgres.dataDir,
     stateDir: config.stateDir,
     walSegmentSizeMb: config.postgres.walSegmentSizeMb ?? DEFAULT_WAL_SEGMENT_MB,
     endpoints: config.etcd.endpoints,
     log,
   });
-  addOperatorRoutes(server.app, { config, loop, situation, store, dcs, keys, clock, alarms: () => alarms.texts() });
+  addOperatorRoutes(server.app, { config, loop, machine, facts, dcs, keys, alarms: () => alarms.texts() });
   try {
     await server.listen();
     await guard.ready(GUARD_READY_MS);
-    log.info({ member: situation.member(), pgPort: config.postgres.port, api: config.api.advertiseUrl }, 'agent started');
-    const runStore = async (): Promise<void> => {
+    log.info({ member: machine.member, pgPort: config.postgres.port, api: config.api.advertiseUrl }, 'agent started');
+    const openStore = async (): Promise<void> => {
       if (!nameIsFree) await untilNameIsFree({ config, dcs, keys, signal });
-      await store.run();
+      store.open();
     };
-    await Promise.all([runStore(), loop.run(), alarms.run(signal), announce({ config, dcs, keys, keeper, store, situation, signal })]);
+    await Promise.all([openStore(), loop.run(), alarms.run(signal), announce({ config, dcs, keys, machine, signal })]);
   } finally {
     await server.close();
     peers.close();
@@ -191,9 +188,10 @@ function tlsOf(config: NodeConfig): { readonly ca?: Buffer; readonly cert?: Buff
   };
 }
 
-async function openNodeFile(files: NodeFileStore): Promise<NodeFileKeeper> {
+/** The node file as it is now, this start counted in it. */
+async function openNodeFile(files: NodeFileStore): Promise<NodeFile> {
   const loaded = await files.load();
-  const current: NodeFile = loaded ?? {
+  const file: NodeFile = loaded ?? {
     incarnation: freshIncarnation(),
     systemId: null,
     etcdClusterId: null,
@@ -204,7 +202,7 @@ async function openNodeFile(files: NodeFileStore): Promise<NodeFileKeeper> {
     promotion: null,
     dir: 'absent',
   };
-  const keeper = new NodeFileKeeper(files, current);
-  await keeper.update((file) => ({ ...file, bootCount: file.bootCount + 1 }));
-  return keeper;
+  const started: NodeFile = { ...file, bootCount: file.bootCount + 1 };
+  await files.save(started, SAVE_DEADLINE_MS);
+  return started;
 }

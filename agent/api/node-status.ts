@@ -1,17 +1,19 @@
 /** Tells what this node is and why, in the shape everybody reads (shared/domain/cluster-status.ts). Reads only. */
-import type { NodeStatus, PostgresStatus } from '../../shared/domain/cluster-status.ts';
+import type { FailoverReport, NodeStatus, PostgresStatus } from '../../shared/domain/cluster-status.ts';
 import { historyToJson } from '../../shared/domain/cluster-status.ts';
 import { bytesBetween, formatLsn, lsn } from '../../shared/domain/lsn.ts';
 import { nameOf } from '../../shared/domain/node-id.ts';
+import { wallClockIso } from '../../shared/runtime/clock.ts';
 import type { NodeConfig } from '../../shared/config/node-config.ts';
-import type { Facts, PeerStatus } from '../core/facts.ts';
+import type { Facts } from '../core/facts.ts';
 import { authorityOf } from '../core/authority.ts';
 import { ownExtent } from '../core/extent.ts';
 import { holderSilentMs } from '../core/suspicion.ts';
 import type { Decision } from '../core/decision.ts';
-import type { FailoverClock } from '../loop/failover-clock.ts';
+import type { StatusReply } from '../machine/asks.ts';
+import type { TimedFailover } from '../machine/failover-clock.ts';
 
-export function peerStatusOf(facts: Facts): Omit<PeerStatus, 'heardAtMs' | 'askedAtMs'> {
+export function peerStatusOf(facts: Facts): StatusReply {
   const { self, file, store } = facts;
   return {
     name: self.name,
@@ -43,10 +45,10 @@ export function nodeStatusOf(parts: {
   readonly facts: Facts;
   readonly decision: Decision;
   readonly config: NodeConfig;
-  readonly clock: FailoverClock;
+  readonly lastFailover: TimedFailover | null;
   readonly alarms: readonly string[];
 }): NodeStatus {
-  const { facts, decision, config, clock, alarms } = parts;
+  const { facts, decision, config, alarms } = parts;
   const { state } = facts.server;
   const { view } = facts.store;
   const running = state.kind === 'running' ? state.facts : null;
@@ -77,9 +79,13 @@ export function nodeStatusOf(parts: {
     },
     dataDir: config.postgres.dataDir,
     alarms,
-    lastFailover: clock.last(),
+    lastFailover: parts.lastFailover === null ? null : reportOf(parts.lastFailover, facts.nowMs),
     healthy: leads(facts) ? facts.open : running?.inRecovery === true && running.receiver === 'streaming',
   };
+}
+
+function reportOf({ evidenceAtMs, ...report }: TimedFailover, nowMs: number): FailoverReport {
+  return { ...report, at: wallClockIso(evidenceAtMs - nowMs) };
 }
 
 function formatNullable(value: bigint | null): string | null {

@@ -10,18 +10,17 @@ import type { ClusterStatus, NodeStatus } from '../../shared/domain/cluster-stat
 import { formatLsn } from '../../shared/domain/lsn.ts';
 import { isOpen, type LeaderRecord, type OperationRecord } from '../../shared/domain/leader-record.ts';
 import { nameOf, type MemberId } from '../../shared/domain/node-id.ts';
-import type { Dcs } from '../../shared/dcs/dcs.ts';
+import { ABSENT, type Dcs } from '../../shared/dcs/dcs.ts';
 import type { Keys } from '../../shared/dcs/keys.ts';
 import { encodeOperation } from '../../shared/dcs/records.ts';
+import { modRevision } from '../../shared/dcs/swap.ts';
 import { appError } from '../../shared/errors.ts';
 import { httpJson } from '../../shared/http/client.ts';
 import { addHealthRoute, requireToken } from '../../shared/http/server.ts';
-import { monotonicMs, wallClockIso } from '../../shared/runtime/clock.ts';
+import { wallClockIso } from '../../shared/runtime/clock.ts';
 import type { Facts } from '../core/facts.ts';
 import type { AgentLoop } from '../loop/agent-loop.ts';
-import type { FailoverClock } from '../loop/failover-clock.ts';
-import type { Situation } from '../loop/situation.ts';
-import type { StoreTracker } from '../store/store-tracker.ts';
+import type { AgentMachine } from '../machine/machine.ts';
 import { HEALTH_PATHS, isHealthy, parseLag } from './health.ts';
 import { nodeStatusOf } from './node-status.ts';
 import { parse } from './peer-routes.ts';
@@ -29,11 +28,10 @@ import { parse } from './peer-routes.ts';
 export type OperatorRoutesParts = {
   readonly config: NodeConfig;
   readonly loop: AgentLoop;
-  readonly situation: Situation;
-  readonly store: StoreTracker;
+  readonly machine: AgentMachine;
+  readonly facts: () => Facts;
   readonly dcs: Dcs;
   readonly keys: Keys;
-  readonly clock: FailoverClock;
   /** What an operator has to hear of, each with its code. */
   readonly alarms: () => readonly string[];
 };
@@ -46,10 +44,10 @@ export function addOperatorRoutes(app: FastifyInstance, parts: OperatorRoutesPar
   const onRequest = requireToken(parts.config.secrets.peerToken);
   const status = (): NodeStatus =>
     nodeStatusOf({
-      facts: parts.situation.facts(),
-      decision: parts.loop.decision(),
+      facts: parts.facts(),
+      decision: parts.machine.decision,
       config: parts.config,
-      clock: parts.clock,
+      lastFailover: parts.machine.lastFailover,
       alarms: parts.alarms(),
     });
   for (const path of HEALTH_PATHS) {
@@ -64,9 +62,9 @@ export function addOperatorRoutes(app: FastifyInstance, parts: OperatorRoutesPar
   app.get('/status', async () => status());
   app.get('/cluster', async () => clusterStatus(parts, status()));
   app.get('/history', async () => ({
-    entries: parts.store
+    entries: parts
       .facts()
-      .history.toSorted((a, b) => (a.epoch < b.epoch ? -1 : 1))
+      .store.history.toSorted((a, b) => (a.epoch < b.epoch ? -1 : 1))
       .map((entry) => ({
         ...entry,
         epoch: entry.epoch.toString(),
@@ -75,7 +73,7 @@ export function addOperatorRoutes(app: FastifyInstance, parts: OperatorRoutesPar
   }));
   app.get('/operation/:id', async (request) => {
     const { id } = parse(z.object({ id: z.string() }), request.params);
-    const operation = parts.store.facts().operation;
+    const { operation } = parts.facts().store;
     if (operation?.id !== id) throw appError('PGB-1603', `operation ${id}`);
     return { ...operation, epoch: operation.epoch.toString() };
   });
@@ -88,8 +86,8 @@ export function addOperatorRoutes(app: FastifyInstance, parts: OperatorRoutesPar
 }
 
 async function clusterStatus(parts: OperatorRoutesParts, own: NodeStatus): Promise<ClusterStatus> {
-  const { store, config, dcs, keys } = parts;
-  const facts = store.facts();
+  const { config, dcs, keys } = parts;
+  const facts = parts.facts().store;
   const others = [...facts.nodes.values()].filter((node) => nameOf(node.member) !== config.name);
   const [nodes, proxies] = await Promise.all([
     Promise.all(
@@ -156,8 +154,8 @@ function proxyOf(text: string): ClusterStatus['proxies'] {
 }
 
 async function requestSwitchover(parts: OperatorRoutesParts, to: string | null): Promise<{ readonly id: string }> {
-  const { store, dcs, keys, config } = parts;
-  const facts = parts.situation.facts();
+  const { machine, dcs, keys, config } = parts;
+  const facts = parts.facts();
   const { view, operation } = facts.store;
   if (view.kind !== 'present' || view.record.state.kind !== 'serving') throw appError('PGB-1405', 'a switchover needs a serving leader');
   const { record } = view;
@@ -177,7 +175,12 @@ async function requestSwitchover(parts: OperatorRoutesParts, to: string | null):
     requestedAt: wallClockIso(),
   };
   const outcome = await dcs.change(
-    { key: keys.operation, expected: store.operationRevision(), value: encodeOperation(next), nonce: next.id },
+    {
+      key: keys.operation,
+      expected: machine.store.operationRevision === null ? ABSENT : modRevision(machine.store.operationRevision),
+      value: encodeOperation(next),
+      nonce: next.id,
+    },
     { budgetMs: 3 * config.policy.etcdCallMs, signal: AbortSignal.timeout(4 * config.policy.etcdCallMs) },
   );
   if (outcome.kind === 'committed') return { id: next.id };
@@ -210,9 +213,9 @@ function chooseTarget(facts: Facts, record: LeaderRecord, to: string | null): Me
 }
 
 function requestFailover(parts: OperatorRoutesParts, body: z.output<typeof failoverBody>): { readonly epoch: string } {
-  const { situation, config, loop } = parts;
+  const { config, loop } = parts;
   if (body.to !== config.name) throw appError('PGB-1401', `ask the agent of ${body.to}: this is ${config.name}`);
-  const facts = situation.facts();
+  const facts = parts.facts();
   const { view } = facts.store;
   if (view.kind !== 'present') throw appError('PGB-1405', 'the leader record has not been read');
   if (view.record.holder === facts.self.member) throw appError('PGB-1401', `${config.name} is the leader already`);
@@ -228,7 +231,6 @@ function requestFailover(parts: OperatorRoutesParts, body: z.output<typeof failo
       'PGB-1403',
       `${config.name} is not in the synchronous set: acknowledged writes may be missing here; --force accepts that`,
     );
-  situation.takeover = { epoch: view.record.epoch, declareLost, force: body.force, askedAtMs: monotonicMs() };
-  loop.wake();
+  loop.feed({ kind: 'takeover', force: body.force, declareLost });
   return { epoch: view.record.epoch.toString() };
 }

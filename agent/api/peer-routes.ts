@@ -6,35 +6,31 @@ import type { FastifyInstance } from 'fastify';
 import type { z } from 'zod';
 import { appError } from '../../shared/errors.ts';
 import { requireToken } from '../../shared/http/server.ts';
-import { monotonicMs } from '../../shared/runtime/clock.ts';
+import type { Facts } from '../core/facts.ts';
 import type { AgentLoop } from '../loop/agent-loop.ts';
-import type { Situation } from '../loop/situation.ts';
 import { answerToWire, downSchema, promiseSchema, statusToWire } from '../peer/messages.ts';
-import type { StoreTracker } from '../store/store-tracker.ts';
 import { peerStatusOf } from './node-status.ts';
 
 export type PeerRoutesParts = {
   readonly loop: AgentLoop;
-  readonly situation: Situation;
-  readonly store: StoreTracker;
+  readonly facts: () => Facts;
   readonly peerToken: string;
 };
 
-export function addPeerRoutes(app: FastifyInstance, { loop, situation, store, peerToken }: PeerRoutesParts): void {
+export function addPeerRoutes(app: FastifyInstance, { loop, facts, peerToken }: PeerRoutesParts): void {
   const onRequest = requireToken(peerToken);
   app.post('/peer/status', { onRequest }, async (request) => {
     const wantsFresh = typeof request.body === 'object' && request.body !== null && 'fresh' in request.body && request.body.fresh === true;
-    if (wantsFresh) await loop.look();
-    return statusToWire(peerStatusOf(situation.facts()));
+    if (wantsFresh) await loop.fresh();
+    return statusToWire(peerStatusOf(facts()));
   });
   app.post('/peer/down', { onRequest }, async (request, reply) => {
     const { epoch, holder } = parse(downSchema, request.body);
-    situation.down = { epoch, holder, heardAtMs: monotonicMs() };
-    loop.wake();
+    loop.feed({ kind: 'heard-down', epoch, holder });
     return reply.code(202).send({});
   });
   app.post('/peer/claimed', { onRequest }, async (_request, reply) => {
-    store.readSoon();
+    loop.feed({ kind: 'heard-claim' });
     return reply.code(202).send({});
   });
   app.post('/peer/promise', { onRequest }, async (request) => {

@@ -45,7 +45,7 @@ function ttlTrigger(facts: Facts, { record, firstSeenAtMs }: Present): Trigger |
   const since = facts.store.unbrokenSinceMs;
   // A leader that is cut off from etcd alone keeps its authority by confirmations; whoever hears it leaves it in peace.
   if (since === null || (record.mode === 'quorum' && isHeardServing(facts, record))) return null;
-  return facts.nowMs - Math.max(since, firstSeenAtMs) >= patienceMs ? 'ttl' : null;
+  return facts.reached(Math.max(since, firstSeenAtMs) + patienceMs) ? 'ttl' : null;
 }
 
 /** Null: this node has no business in this election, let it act as a follower. */
@@ -119,8 +119,8 @@ function askOthers(
     (member) =>
       member !== facts.self.member && !facts.answers.some((answer) => answer.member === member && answer.promised >= candidacy.ballot),
   );
-  const due = candidacy.askedAtMs === null || facts.nowMs - candidacy.askedAtMs >= facts.self.policy.promiseAttemptMs;
-  if (missing.length === 0 || !due) return { actions: [], memory: (memory) => memory };
+  const isDue = (): boolean => candidacy.askedAtMs === null || facts.reached(candidacy.askedAtMs + facts.self.policy.promiseAttemptMs);
+  if (missing.length === 0 || !isDue()) return { actions: [], memory: (memory) => memory };
   return {
     actions: [{ kind: 'ask-promises', ballot: candidacy.ballot, to: missing, record, modRevision, trigger: candidacy.trigger }],
     memory: (memory) => ({ ...memory, candidacy: { ...candidacy, askedAtMs: facts.nowMs } }),
@@ -136,7 +136,7 @@ function gather(facts: Facts, memory: Memory, present: Present, ask: readonly Ac
   // Replay short of what was received is right only before a half record; right after the cut it may just not have read on yet (H11).
   if (boundary.lsn < own.lsn) {
     const gap = candidacy.gap?.lsn === boundary.lsn ? candidacy.gap : { lsn: boundary.lsn, sinceMs: facts.nowMs };
-    if (facts.nowMs - gap.sinceMs < GAP_MS)
+    if (!facts.reached(gap.sinceMs + GAP_MS))
       return decision({ ...memory, candidacy: { ...candidacy, gap } }, 'candidate', 'replaying what was received', ...ask);
   }
   if (!contains(boundary, record.floor) && facts.takeover?.force !== true)
@@ -181,8 +181,7 @@ function choose(facts: Facts, memory: Memory, present: Present, { answers, quoru
     const sources = answers.filter((answer) => answer.member !== facts.self.member && isCapable(answer.extent));
     return fetchOrYield(facts, memory, { sources, required, ask });
   }
-  const waitedMs = facts.nowMs - (memory.candidacy?.quorumAtMs ?? facts.nowMs);
-  if (rank > 0 && waitedMs < rank * RANK_WAIT_MS) {
+  if (rank > 0 && !facts.reached((memory.candidacy?.quorumAtMs ?? facts.nowMs) + rank * RANK_WAIT_MS)) {
     return decision(
       memory,
       'candidate',
@@ -229,9 +228,8 @@ function fetchOrYield(
       `nobody within reach contains ${missing}: the only copies of possibly acknowledged WAL are away`,
       ...ask,
     );
-  const waitedMs = facts.nowMs - (memory.candidacy.quorumAtMs ?? facts.nowMs);
   // The better candidate gets several places' time to claim; it may have died right after its promise.
-  if (waitedMs < 10 * RANK_WAIT_MS || !mayRetry(facts, 'fetch'))
+  if (!facts.reached((memory.candidacy.quorumAtMs ?? facts.nowMs) + 10 * RANK_WAIT_MS) || !mayRetry(facts, 'fetch'))
     return decision(memory, 'candidate', `behind ${missing}; leaving the claim to ${source.name}`, ...ask);
   return decision(
     memory,
@@ -285,7 +283,7 @@ function decideWithoutVote(
   }
   // Best effort: let the others let go first; a better one among them claims before us.
   const waitMs = facts.self.policy.promiseAttemptMs / 2 + betterPeers(facts, boundary) * RANK_WAIT_MS;
-  if (facts.nowMs - candidacy.sinceMs < waitMs) return decision(memory, 'candidate', 'giving better candidates a moment', ...ask);
+  if (!facts.reached(candidacy.sinceMs + waitMs)) return decision(memory, 'candidate', 'giving better candidates a moment', ...ask);
   return claim(facts, memory, present, {
     rule: 'T1',
     boundary,

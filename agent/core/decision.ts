@@ -48,5 +48,5 @@ export function job(value: Job): Action {
 export function mayRetry(facts: Facts, kind: Job['kind']): boolean {
   const failure = facts.failures.get(kind);
   if (failure === undefined) return true;
-  return facts.nowMs - failure.atMs >= Math.min(10_000, 100 * 2 ** Math.min(failure.count, 7));
+  return facts.reached(failure.atMs + Math.min(10_000, 100 * 2 ** Math.min(failure.count, 7)));
 }

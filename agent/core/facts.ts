@@ -104,6 +104,11 @@ export type InForce =
 
 export type Facts = {
   readonly nowMs: number;
+  /**
+   * Has that instant come? While it has not, whoever asks is woken when it does: a decision that waits for a moment must ask in this way, or it
+   * would be made again only when something else happens.
+   */
+  readonly reached: (atMs: number) => boolean;
   readonly self: Self;
   readonly startedAtMs: number;
   readonly file: NodeFile;
@@ -127,7 +132,7 @@ export type Facts = {
     readonly askedAtMs: number;
   } | null;
   /** Members of the record that acknowledged our own `down`. */
-  readonly downAcknowledged: readonly MemberId[];
+  readonly downAcknowledged: ReadonlySet<MemberId>;
   readonly job: { readonly kind: JobKind; readonly sinceMs: number } | null;
   /** When a job of a kind last failed, and how often in a row. */
   readonly failures: ReadonlyMap<JobKind, { readonly atMs: number; readonly count: number; readonly why: string }>;

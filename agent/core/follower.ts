@@ -181,7 +181,7 @@ function waitToStream(facts: Facts, memory: Memory, record: LeaderRecord): Decis
   const healthy = record.state.kind === 'serving' && facts.peers.get(nameOf(record.holder))?.servingAsPrimary === true;
   const since = healthy ? (memory.notStreamingSinceMs ?? facts.nowMs) : null;
   const next: Memory = { ...memory, notStreamingSinceMs: since };
-  if (since !== null && facts.nowMs - since > NOT_STREAMING_LIMIT_MS)
+  if (since !== null && facts.reached(since + NOT_STREAMING_LIMIT_MS))
     return rejoin(facts, next, record, `not streaming for ${String(NOT_STREAMING_LIMIT_MS)} ms from a healthy leader`);
   return decision(next, 'following', `waiting for ${nameOf(record.holder)} to stream`);
 }

@@ -61,7 +61,7 @@ function renewal(facts: Facts, { record, modRevision }: Present): Action {
 
 function renewIfDue(facts: Facts, present: Present): readonly Action[] {
   const { renewedAtMs } = facts.store;
-  return renewedAtMs === null || facts.nowMs - renewedAtMs >= facts.self.policy.renewMs ? [renewal(facts, present)] : [];
+  return renewedAtMs === null || facts.reached(renewedAtMs + facts.self.policy.renewMs) ? [renewal(facts, present)] : [];
 }
 
 function decideServing(facts: Facts, memory: Memory, present: Present): Decision {
@@ -95,7 +95,7 @@ function decideSilent(facts: Facts, memory: Memory, present: Present, state: Ext
   const since = memory.silentSinceMs ?? facts.nowMs;
   const next: Memory = { ...memory, silentSinceMs: since };
   const renew = renewIfDue(facts, present);
-  if (facts.nowMs - since < 2 * facts.self.policy.promoteByMs || !mayRetry(facts, 'kill'))
+  if (!facts.reached(since + 2 * facts.self.policy.promoteByMs) || !mayRetry(facts, 'kill'))
     return decision(next, 'leading', `PostgreSQL does not answer: ${why}`, ...renew);
   return decision(
     next,
@@ -136,11 +136,10 @@ function decideStopped(facts: Facts, memory: Memory, present: Present): Decision
   }
   const next: Memory = { ...memory, crash };
   const quorum = record.set.members.length - record.set.k + 1;
-  const sinceSaidMs = nowMs - crash.saidAtMs;
   // Renewing or releasing now would spoil the claim's revision; so neither, while enough members are on their way.
-  if (facts.downAcknowledged.length >= quorum && sinceSaidMs < policy.promiseByMs)
-    return decision(next, 'crashed', `PostgreSQL is gone; ${String(facts.downAcknowledged.length)} members know`, ...verify);
-  if (sinceSaidMs < 2 * policy.heartbeatMs)
+  if (facts.downAcknowledged.size >= quorum && !facts.reached(crash.saidAtMs + policy.promiseByMs))
+    return decision(next, 'crashed', `PostgreSQL is gone; ${String(facts.downAcknowledged.size)} members know`, ...verify);
+  if (!facts.reached(crash.saidAtMs + 2 * policy.heartbeatMs))
     return decision(next, 'crashed', 'PostgreSQL is gone; waiting for members to acknowledge', ...verify);
   return restartInPlace(facts, next, present, verify);
 }
@@ -250,11 +249,12 @@ function decidePromoting(facts: Facts, memory: Memory, present: Present): Decisi
   const since = memory.promotingSinceMs ?? facts.nowMs;
   const next: Memory = { ...memory, promotingSinceMs: since };
   if (state.kind === 'running' && !state.facts.inRecovery) return finishPromotion(facts, next, present, state.facts, renew);
-  if (facts.nowMs - since > 2 * policy.promoteByMs && facts.job === null && state.kind === 'stopped') {
+  const isLate = facts.reached(since + 2 * policy.promoteByMs);
+  if (isLate && facts.job === null && state.kind === 'stopped') {
     return release(next, present, state.extent === null ? null : { timeline: state.extent.history.timeline, lsn: state.extent.lsn });
   }
   if (state.kind === 'running') {
-    if (facts.nowMs - since > 2 * policy.promoteByMs)
+    if (isLate)
       return decision(
         next,
         'promoting',

@@ -62,7 +62,7 @@ export function targetSet(facts: Facts, memory: Memory, record: LeaderRecord): M
 
 function isPresent(facts: Facts, memory: Memory, member: MemberId): boolean {
   const seen = memory.members.get(member);
-  return seen !== undefined && (seen.streamingSinceMs !== null || facts.nowMs - seen.lastStreamingAtMs < facts.self.policy.removeAfterMs);
+  return seen !== undefined && (seen.streamingSinceMs !== null || !facts.reached(seen.lastStreamingAtMs + facts.self.policy.removeAfterMs));
 }
 
 function mayEnlist(facts: Facts, memory: Memory, record: LeaderRecord, member: MemberId): boolean {
@@ -71,7 +71,7 @@ function mayEnlist(facts: Facts, memory: Memory, record: LeaderRecord, member: M
   if (record.barred.includes(member) || facts.store.nodes.get(nameOf(member))?.member !== member) return false;
   const peer = facts.peers.get(nameOf(member));
   if (peer !== undefined && peer.promised > record.epoch) return false;
-  return facts.nowMs - seen.caughtUpSinceMs >= 2 * facts.self.policy.heartbeatMs;
+  return facts.reached(seen.caughtUpSinceMs + 2 * facts.self.policy.heartbeatMs);
 }
 
 /** P7.7: only when every member has been away for long, none of those we hear has promised somebody else, and we ourselves answer. */
@@ -80,7 +80,7 @@ function mayDegrade(facts: Facts, memory: Memory, record: LeaderRecord): boolean
   if (policy.strict || facts.nowMs - facts.server.seenAtMs > policy.removeAfterMs) return false;
   const allAway = record.set.members.every((member) => {
     const seen = memory.members.get(member);
-    return seen !== undefined && seen.streamingSinceMs === null && facts.nowMs - seen.lastStreamingAtMs >= policy.degradeAfterMs;
+    return seen !== undefined && seen.streamingSinceMs === null && facts.reached(seen.lastStreamingAtMs + policy.degradeAfterMs);
   });
   return allAway && ![...facts.peers.values()].some((peer) => peer.promised > record.epoch);
 }

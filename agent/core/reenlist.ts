@@ -25,7 +25,7 @@ export function reenlistRunning(
   const since = memory.promisedAboveSinceMs ?? facts.nowMs;
   const next: Memory = { ...memory, promisedAboveSinceMs: since };
   const reachable = record.set.members.filter((member) => facts.peers.get(nameOf(member))?.member === member).length;
-  if (facts.nowMs - since < facts.self.policy.promiseByMs || facts.nowMs < memory.reenlistAfterMs || reachable < record.set.k)
+  if (!facts.reached(Math.max(since + facts.self.policy.promiseByMs, memory.reenlistAfterMs)) || reachable < record.set.k)
     return { memory: next, action: null };
   const raised: Epoch = maxEpoch(record.epoch, ...above.map((peer) => peer.promised));
   return {
@@ -37,7 +37,7 @@ export function reenlistRunning(
 /** T3, stopped. */
 export function reenlistStopped(facts: Facts, memory: Memory, { record, modRevision, firstSeenAtMs }: Present, why: string): Decision {
   const { state } = facts.server;
-  if (facts.nowMs - firstSeenAtMs < 2 * facts.self.policy.promiseByMs)
+  if (!facts.reached(firstSeenAtMs + 2 * facts.self.policy.promiseByMs))
     return decision(memory, 'released', `${why}; leaving others the time to claim`);
   if (state.kind === 'running' && !state.facts.inRecovery)
     return decision(memory, 'released', 'stopping before re-enlisting', job({ kind: 'kill', why: 're-enlist' }));

@@ -23,9 +23,8 @@ export function keepSlots(
   const wanted = members.map(slotName);
   const ours = server.physicalSlots.filter((slot) => slot.startsWith('pgbaton_'));
   const differ = wanted.some((slot) => !ours.includes(slot)) || ours.some((slot) => !wanted.includes(slot));
-  const kept = memory.slotsKeptAtMs ?? Number.NEGATIVE_INFINITY;
   // A slot of a member that is gone stays while it is in use; asking again at once would be a loop.
-  const due = facts.nowMs - kept >= (differ ? 1_000 : MOVE_ALONG_MS) && (differ || server.inRecovery);
-  if (!due || facts.job !== null || !mayRetry(facts, 'slots')) return { actions: [], memory };
+  const isDue = memory.slotsKeptAtMs === null || facts.reached(memory.slotsKeptAtMs + (differ ? 1_000 : MOVE_ALONG_MS));
+  if (!(differ || server.inRecovery) || !isDue || facts.job !== null || !mayRetry(facts, 'slots')) return { actions: [], memory };
   return { actions: [job({ kind: 'slots', members })], memory: { ...memory, slotsKeptAtMs: facts.nowMs } };
 }

@@ -11,8 +11,8 @@ import type { Facts } from './facts.ts';
 /** Who has not heard the holder for longer than this cannot tell a death from never having met. */
 const ACQUAINTED_MS = 10_000;
 
-/** For how long the holder has been silent to this node; null: it is not, or this node may not judge. */
-export function holderSilentMs(facts: Facts, record: LeaderRecord): number | null {
+/** Since when the holder has been silent to this node; null: it is not, or this node may not judge. */
+function silentSinceMs(facts: Facts, record: LeaderRecord): number | null {
   const { holder, nowMs, awakeSinceMs, file, self } = facts;
   if (record.holder === self.member || file.dir !== 'ok' || holder.member !== record.holder || holder.heardAtMs === null) return null;
   const signs = [holder.heardAtMs, holder.walMovedAtMs ?? 0, holder.probeAnsweredAtMs ?? 0];
@@ -20,12 +20,18 @@ export function holderSilentMs(facts: Facts, record: LeaderRecord): number | nul
   if (nowMs - holder.heardAtMs > ACQUAINTED_MS + self.policy.suspectMs) return null;
   // The holder's PostgreSQL must have been asked, and not have answered, since its last sign of life.
   if (holder.probeFailedAtMs === null || holder.probeFailedAtMs < lastSignMs) return null;
-  return nowMs - Math.max(lastSignMs, awakeSinceMs);
+  return Math.max(lastSignMs, awakeSinceMs);
 }
 
-export function isVoice(facts: Facts, record: LeaderRecord): boolean {
-  const silentMs = holderSilentMs(facts, record);
-  return silentMs !== null && silentMs >= facts.self.policy.suspectMs;
+/** For how long the holder has been silent to this node; null: it is not, or this node may not judge. */
+export function holderSilentMs(facts: Facts, record: LeaderRecord): number | null {
+  const sinceMs = silentSinceMs(facts, record);
+  return sinceMs === null ? null : facts.nowMs - sinceMs;
+}
+
+function isVoice(facts: Facts, record: LeaderRecord): boolean {
+  const sinceMs = silentSinceMs(facts, record);
+  return sinceMs !== null && facts.reached(sinceMs + facts.self.policy.suspectMs);
 }
 
 /** Enough voices agree that the holder is gone. */
@@ -35,15 +41,15 @@ export function isSuspected(facts: Facts, record: LeaderRecord, firstSeenAtMs: n
   if (quorum === 'holder-only') return false;
   const others = [...facts.peers.values()].filter((peer) => peer.member !== record.holder && peer.epoch === record.epoch);
   const agreeing = others.filter(
-    (peer) => peer.holderSilentMs !== null && peer.holderSilentMs + (facts.nowMs - peer.askedAtMs) >= facts.self.policy.suspectMs,
+    (peer) => peer.holderSilentMs !== null && facts.reached(peer.askedAtMs - peer.holderSilentMs + facts.self.policy.suspectMs),
   );
   const needed = Math.max(quorum, 2);
   if (1 + agreeing.length >= needed) return true;
   // Nobody else is there to have a voice. Then the record itself must have gone quiet too, seen by reading it.
   const alone = quorum === 1 && others.every((peer) => nameOf(peer.member) === nameOf(record.holder));
   const { unbrokenSinceMs } = facts.store;
-  const quietMs = unbrokenSinceMs === null ? 0 : facts.nowMs - Math.max(unbrokenSinceMs, firstSeenAtMs);
-  return alone && quietMs >= facts.self.policy.suspectMs + facts.self.policy.renewMs;
+  const { suspectMs, renewMs } = facts.self.policy;
+  return alone && unbrokenSinceMs !== null && facts.reached(Math.max(unbrokenSinceMs, firstSeenAtMs) + suspectMs + renewMs);
 }
 
 /** Asked after the news of its death, the holder's agent said that it serves: it restarted in place. */

@@ -77,7 +77,8 @@ export function whyNot(facts: Facts, memory: Memory, record: LeaderRecord, opera
 export function abortHandover(facts: Facts, memory: Memory, { record, modRevision, firstSeenAtMs }: Present): Decision {
   if (record.state.kind !== 'handing-over') return decision(memory, 'handing-over', 'nothing to abort');
   const target = nameOf(record.state.to);
-  if (facts.nowMs - firstSeenAtMs < facts.self.policy.stageByMs) return decision(memory, 'handing-over', `waiting for ${target} to claim`);
+  if (!facts.reached(firstSeenAtMs + facts.self.policy.stageByMs))
+    return decision(memory, 'handing-over', `waiting for ${target} to claim`);
   const next: LeaderRecord = { ...record, seq: record.seq + 1, state: { kind: 'serving' } };
   const operation = facts.store.operation;
   const why = `${target} did not claim in time`;

@@ -5,7 +5,8 @@ import { lsn, parseLsn, formatLsn } from '../../shared/domain/lsn.ts';
 import { parseMemberId, parseNodeName, type MemberId, type NodeName } from '../../shared/domain/node-id.ts';
 import { timelineId } from '../../shared/domain/timeline.ts';
 import type { WalExtent } from '../../shared/domain/wal-position.ts';
-import type { PeerStatus, PromiseAnswer } from '../core/facts.ts';
+import type { PromiseAnswer } from '../core/facts.ts';
+import type { StatusReply } from '../machine/asks.ts';
 
 const epochText = z
   .string()
@@ -44,7 +45,6 @@ export const promiseSchema = z.object({
   readAgeMs: z.number().min(0).nullable(),
   trigger: z.enum(['down', 'released', 'handing-over', 'suspicion', 'ttl', 'operator']),
 });
-export type PromiseRequest = z.output<typeof promiseSchema>;
 
 export const answerSchema = z.discriminatedUnion('kind', [
   z.object({
@@ -93,7 +93,7 @@ export function answerToWire(answer: PromiseAnswer): z.input<typeof answerSchema
   };
 }
 
-export function statusToWire(status: Omit<PeerStatus, 'heardAtMs' | 'askedAtMs'>): z.input<typeof statusSchema> {
+export function statusToWire(status: StatusReply): z.input<typeof statusSchema> {
   return {
     name: status.name,
     member: status.member,

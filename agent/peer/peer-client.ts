@@ -3,17 +3,11 @@
  */
 import { Agent } from 'node:http';
 import type { Epoch } from '../../shared/domain/epoch.ts';
-import type { LeaderRecord } from '../../shared/domain/leader-record.ts';
 import type { MemberId } from '../../shared/domain/node-id.ts';
 import { httpJson } from '../../shared/http/client.ts';
-import { monotonicMs } from '../../shared/runtime/clock.ts';
-import type { PeerStatus, PromiseAnswer } from '../core/facts.ts';
-import { answerSchema, statusSchema, type PromiseRequest } from './messages.ts';
-
-export type PromiseReply =
-  | { readonly kind: 'promised'; readonly answer: PromiseAnswer }
-  | { readonly kind: 'refused'; readonly why: string }
-  | { readonly kind: 'silent'; readonly why: string };
+import type { PromiseQuestion } from '../core/promise.ts';
+import type { PromiseReply, StatusReply } from '../machine/asks.ts';
+import { answerSchema, statusSchema } from './messages.ts';
 
 export class PeerClient {
   readonly #token: string;
@@ -24,11 +18,10 @@ export class PeerClient {
   }
 
   /** `fresh`: the peer looks at its server again before it answers. */
-  async status(agentUrl: string, timeoutMs: number, signal: AbortSignal, fresh = false): Promise<PeerStatus | null> {
-    const askedAtMs = monotonicMs();
+  async status(agentUrl: string, timeoutMs: number, signal: AbortSignal, fresh = false): Promise<StatusReply | null> {
     const reply = await this.#post(`${agentUrl}/peer/status`, { fresh }, timeoutMs, signal);
     const parsed = statusSchema.safeParse(reply.kind === 'ok' ? reply.body : null);
-    return parsed.success ? { ...parsed.data, askedAtMs, heardAtMs: monotonicMs() } : null;
+    return parsed.success ? parsed.data : null;
   }
 
   async down(agentUrl: string, epoch: Epoch, holder: MemberId, timeoutMs: number, signal: AbortSignal): Promise<boolean> {
@@ -37,12 +30,12 @@ export class PeerClient {
   }
 
   /** A hint only: the peer reads the record from the store before it believes it. */
-  async claimed(agentUrl: string, record: LeaderRecord, timeoutMs: number, signal: AbortSignal): Promise<void> {
-    await this.#post(`${agentUrl}/peer/claimed`, { epoch: record.epoch.toString() }, timeoutMs, signal);
+  async claimed(agentUrl: string, epoch: Epoch, timeoutMs: number, signal: AbortSignal): Promise<void> {
+    await this.#post(`${agentUrl}/peer/claimed`, { epoch: epoch.toString() }, timeoutMs, signal);
   }
 
-  async promise(agentUrl: string, request: PromiseRequest, timeoutMs: number, signal: AbortSignal): Promise<PromiseReply> {
-    const body = { ...request, ballot: request.ballot.toString(), recordEpoch: request.recordEpoch.toString() };
+  async promise(agentUrl: string, question: PromiseQuestion, timeoutMs: number, signal: AbortSignal): Promise<PromiseReply> {
+    const body = { ...question, ballot: question.ballot.toString(), recordEpoch: question.recordEpoch.toString() };
     const reply = await this.#post(`${agentUrl}/peer/promise`, body, timeoutMs, signal);
     if (reply.kind === 'failed') return { kind: 'silent', why: reply.why };
     const parsed = answerSchema.safeParse(reply.body);

@@ -6,7 +6,7 @@ export function monotonicMs(): number {
   return Number(process.hrtime.bigint()) / 1e6;
 }
 
-/** For humans: logs, history entries. */
-export function wallClockIso(): string {
-  return new Date().toISOString();
+/** For humans: logs, history entries. `agoMs` is negative for the past. */
+export function wallClockIso(agoMs = 0): string {
+  return new Date(Date.now() + agoMs).toISOString();
 }

@@ -119,6 +119,10 @@ function nodeOf(id: MemberId): NodeRecord {
 export function factsOf(change: Partial<Facts> = {}, store: Partial<StoreFacts> = {}, self: MemberId = N2): Facts {
   return {
     nowMs: NOW_MS,
+    // Goes by the facts it is asked on, so that a test may move `nowMs` on.
+    reached(this: Facts, atMs) {
+      return atMs <= this.nowMs;
+    },
     self: { name: nameOf(self), member: self, priority: 50, adopt: false, initialize: true, policy: DEFAULT_POLICY },
     startedAtMs: NOW_MS - 60_000,
     file: {
@@ -154,7 +158,7 @@ export function factsOf(change: Partial<Facts> = {}, store: Partial<StoreFacts> 
     answers: [],
     down: null,
     takeover: null,
-    downAcknowledged: [],
+    downAcknowledged: new Set(),
     job: null,
     failures: new Map(),
     following: { epoch: epoch(4n), holder: N1 },

@@ -17,6 +17,8 @@ const ENTRY_FILES = ['agent/main.ts', 'agent/guard/main.ts', 'agent/node-file/wr
 const STARTERS = /^cli\/(main|verbs\/run-[a-z-]+)\.ts$/;
 /** Types a core may share with the doors around it: what it is told and what it asks for. */
 const PORTS = /\/(port|protocol)\.ts$/;
+/** The machine runs the decisions; they know nothing of it. */
+const BELOW: Readonly<Record<string, readonly string[]>> = { 'agent/machine/': ['agent/core/'] };
 /** Decodes values without reaching outside. */
 const PURE_PACKAGES = ['zod'];
 
@@ -32,14 +34,15 @@ export function forbiddenImport(path: string, imported: Import): string | undefi
 
 function forbiddenInCore(path: string, { kind, target }: Import, to: string | undefined): string | undefined {
   const own = `${path.split('/').slice(0, 2).join('/')}/`;
-  if (target.startsWith(own) || target.startsWith('shared/domain/') || target === 'shared/assert.ts') return undefined;
+  if (target.startsWith(own) || BELOW[own]?.some((folder) => target.startsWith(folder)) === true) return undefined;
+  if (target.startsWith('shared/domain/') || target === 'shared/assert.ts') return undefined;
   if (to === layerOf(path) && kind === 'type' && PORTS.test(target)) return undefined;
   if (PURE_PACKAGES.includes(target)) return undefined;
   return `${path} imports ${target}: a core knows itself, shared/domain and shared/assert, and the types of its ports`;
 }
 
 export function isCore(path: string): boolean {
-  return path.startsWith('shared/domain/') || /^(agent|proxy)\/core\//.test(path);
+  return path.startsWith('shared/domain/') || /^(agent\/(core|machine)|proxy\/core)\//.test(path);
 }
 
 function layerOf(path: string): string {

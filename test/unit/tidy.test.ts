@@ -47,7 +47,17 @@ function impureCores(files: readonly SourceFile[]): readonly string[] {
 
 describe('the tree', () => {
   it('is really read: every layer has files, and imports are found in them', () => {
-    for (const layer of ['agent/', 'agent/core/', 'proxy/', 'proxy/core/', 'shared/', 'shared/domain/', 'cli/', 'chaos/']) {
+    for (const layer of [
+      'agent/',
+      'agent/core/',
+      'agent/machine/',
+      'proxy/',
+      'proxy/core/',
+      'shared/',
+      'shared/domain/',
+      'cli/',
+      'chaos/',
+    ]) {
       expect(sources.filter((file) => file.path.startsWith(layer)).length, layer).toBeGreaterThan(0);
     }
     expect(sources.flatMap((file) => file.imports).length).toBeGreaterThan(100);
@@ -93,6 +103,9 @@ describe('the rules find what they are for', () => {
     ['agent/core/a.ts', "import type { B } from '../../shared/dcs/dcs.ts';"],
     ['agent/core/a.ts', "import { b } from '../postgres/port.ts';"],
     ['agent/core/a.ts', "import type { B } from '../loop/loop.ts';"],
+    ['agent/core/a.ts', "import type { B } from '../machine/machine.ts';"],
+    ['agent/machine/a.ts', "import { b } from '../loop/loop.ts';"],
+    ['agent/machine/a.ts', "import { b } from 'node:fs';"],
     ['proxy/core/a.ts', "import {\n  a,\n  b,\n} from '../relay.ts';"],
     ['shared/domain/a.ts', "import { b } from '../errors.ts';"],
   ];

@@ -159,7 +159,7 @@ describe('the holder', () => {
     const made = decide(factsOf(crashed, { renewedAtMs: NOW_MS - 4_000 }, N1), EMPTY_MEMORY);
     expect(kinds(made.actions)).toEqual(['say-down', 'job:kill']);
     const later = decide(
-      factsOf({ ...crashed, nowMs: NOW_MS + 400, downAcknowledged: [N2, N3] }, { renewedAtMs: NOW_MS - 4_000 }, N1),
+      factsOf({ ...crashed, nowMs: NOW_MS + 400, downAcknowledged: new Set([N2, N3]) }, { renewedAtMs: NOW_MS - 4_000 }, N1),
       made.memory,
     );
     expect(kinds(later.actions)).not.toContain('renew');

@@ -3,32 +3,38 @@
  * promote, route. For humans and reports; nothing decides by it.
  */
 import type { FailoverReport } from '../../shared/domain/cluster-status.ts';
-import { monotonicMs, wallClockIso } from '../../shared/runtime/clock.ts';
+import type { Outbox } from './outbox.ts';
 
 type Phase = FailoverReport['phases'][number]['phase'];
 
 const ORDER: readonly Phase[] = ['detect', 'fence', 'choose', 'claim', 'promote', 'route'];
 
+/** `evidenceAtMs`: by this node's monotonic clock; whoever shows it to people turns it into a time of day. */
+export type TimedFailover = Omit<FailoverReport, 'at'> & { readonly evidenceAtMs: number };
+
 export class FailoverClock {
+  readonly #outbox: Outbox;
   #evidenceAtMs: number | null = null;
   #trigger = '';
   #why = '';
   #epoch = '';
-  #at = '';
   readonly #ends = new Map<Phase, number>();
-  #last: FailoverReport | null = null;
+  #last: TimedFailover | null = null;
+
+  constructor(outbox: Outbox) {
+    this.#outbox = outbox;
+  }
 
   /** The first evidence of a round; later evidence of the same round does not restart the clock. */
   evidence(trigger: string, atMs: number): void {
     if (this.#evidenceAtMs !== null && this.#trigger === trigger) return;
     this.#evidenceAtMs = atMs;
     this.#trigger = trigger;
-    this.#at = wallClockIso();
     this.#ends.clear();
   }
 
   end(phase: Phase): void {
-    if (this.#evidenceAtMs !== null) this.#ends.set(phase, monotonicMs());
+    if (this.#evidenceAtMs !== null) this.#ends.set(phase, this.#outbox.nowMs);
   }
 
   claimed(epoch: string, why: string): void {
@@ -38,6 +44,7 @@ export class FailoverClock {
 
   /** The round came to nothing for this node. */
   forget(): void {
+    if (this.#evidenceAtMs === null) return;
     this.#evidenceAtMs = null;
     this.#ends.clear();
   }
@@ -54,11 +61,11 @@ export class FailoverClock {
       from = end - start;
       return [entry];
     });
-    this.#last = { epoch: this.#epoch, trigger: this.#trigger, why: this.#why, at: this.#at, phases };
+    this.#last = { epoch: this.#epoch, trigger: this.#trigger, why: this.#why, evidenceAtMs: start, phases };
     this.forget();
   }
 
-  last(): FailoverReport | null {
+  get last(): TimedFailover | null {
     return this.#last;
   }
 }

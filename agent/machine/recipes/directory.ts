@@ -1,0 +1,102 @@
+/**
+ * Jobs that make or remake a data directory. The note `rebuilding` is durable before the first byte changes, and is cleared only when the
+ * directory is whole: a half-done rewind looks exactly like a clean old primary.
+ */
+import { assert } from '../../../shared/assert.ts';
+import type { HistoryEntry, LeaderRecord } from '../../../shared/domain/leader-record.ts';
+import type { Job } from '../../core/actions.ts';
+import type { NodeFile } from '../../node-file/port.ts';
+import type { Follow, Outcome } from '../../postgres/port.ts';
+import type { Made } from '../asks.ts';
+import { accepting } from '../node-file-keeper.ts';
+import { ask, DONE, failed, followOf, freshIncarnation, look, save, type Bench, type Recipe } from '../recipe.ts';
+
+const PROBE_MS = 2_000;
+
+/** Only one node runs initdb at a time, so that the others need not throw theirs away; the create of the record decides all the same. */
+export function* initialize(bench: Bench): Recipe<Outcome> {
+  const { member } = bench.situation;
+  const turn = yield* ask<'take-turn'>({ kind: 'take-turn', member });
+  if (turn.kind === 'failed') return turn;
+  return yield* noteMade(yield* ask<'initialize'>({ kind: 'initialize', member }));
+}
+
+export function* adopt({ situation }: Bench): Recipe<Outcome> {
+  return yield* noteMade(yield* ask<'adopt'>({ kind: 'adopt', member: situation.member }));
+}
+
+function* noteMade(made: Made): Recipe<Outcome> {
+  if (made.kind === 'failed') return made;
+  return yield* saveAndLook((file) => ({ ...file, dir: 'ok', systemId: made.systemId }));
+}
+
+export function* discard({ file }: Bench): Recipe<Outcome> {
+  assert(file.current.accepted === null, 'only a directory that was never recorded is discarded');
+  const gone = yield* ask<'discard'>({ kind: 'discard' });
+  if (gone.kind === 'failed') return gone;
+  return yield* saveAndLook((current) => ({ ...current, dir: 'absent', systemId: null }));
+}
+
+export function* clone(bench: Bench, job: Extract<Job, { kind: 'clone' }>): Recipe<Outcome> {
+  const begun = yield* begin(bench, job);
+  if (begun.kind === 'failed') return begun;
+  const { source, record } = begun;
+  const { systemId } = record;
+  const outcome = yield* ask<'clone'>({ kind: 'clone', source, member: bench.situation.member, systemId });
+  if (outcome.kind === 'failed') return outcome;
+  const accepts = accepting(record);
+  return yield* saveAndLook((current) => ({ ...accepts(current), dir: 'ok', systemId }));
+}
+
+export function* rewind(bench: Bench, job: Extract<Job, { kind: 'rewind' }>): Recipe<Outcome> {
+  const fork = firstNewer(bench);
+  const begun = yield* begin(bench, job);
+  if (begun.kind === 'failed') return begun;
+  const { source, record } = begun;
+  const outcome = yield* ask<'rewind'>({ kind: 'rewind', source, member: bench.situation.member, fork: fork?.floor ?? null });
+  if (outcome.kind === 'failed') return outcome;
+  const accepts = accepting(record);
+  return yield* saveAndLook((current) => ({ ...accepts(current), dir: 'ok' }));
+}
+
+function firstNewer({ store, file }: Bench): HistoryEntry | null {
+  const acceptedEpoch = file.current.accepted?.epoch ?? 0n;
+  return store
+    .facts()
+    .history.filter((entry) => entry.epoch > acceptedEpoch)
+    .reduce<HistoryEntry | null>((least, entry) => (least === null || entry.epoch < least.epoch ? entry : least), null);
+}
+
+type Begun = { readonly kind: 'begun'; readonly source: Follow; readonly record: LeaderRecord } | Extract<Outcome, { kind: 'failed' }>;
+
+/** Checks the source, then notes durably, under a new incarnation, that what lies here is good for nothing (P1, P7.8). */
+function* begin(bench: Bench, { from, epoch }: Extract<Job, { kind: 'clone' | 'rewind' }>): Recipe<Begun> {
+  const { store, situation } = bench;
+  const { record } = store;
+  if (record === null || record.epoch !== epoch || record.holder !== from) return failed('PGB-1405', 'the record has moved on');
+  const known = followOf(bench, from, epoch);
+  if (known === null) return failed('PGB-1405', 'the address of the leader is not known');
+  // What there is may be the last good copy; nobody gives it up for a source that does not answer.
+  const answers = yield* ask<'probe'>({ kind: 'probe', host: known.host, port: known.port, deadlineMs: PROBE_MS });
+  if (!answers) return failed('PGB-1310', `PostgreSQL of the leader at ${known.host}:${String(known.port)} does not answer`);
+  situation.forgetServer();
+  const incarnation = yield* freshIncarnation();
+  const noted = yield* save((file): NodeFile => ({
+    ...file,
+    dir: 'rebuilding',
+    promotion: null,
+    // A node that never acted for anybody is nobody's member yet.
+    incarnation: file.accepted === null ? file.incarnation : incarnation,
+  }));
+  if (noted.kind === 'failed') return noted;
+  // Under the new incarnation its slot has another name.
+  const source = followOf(bench, from, epoch);
+  return source === null ? failed('PGB-1405', 'the address of the leader is not known') : { kind: 'begun', source, record };
+}
+
+function* saveAndLook(edit: (file: NodeFile) => NodeFile): Recipe<Outcome> {
+  const saved = yield* save(edit);
+  if (saved.kind === 'failed') return saved;
+  yield* look();
+  return DONE;
+}

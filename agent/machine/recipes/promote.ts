@@ -1,0 +1,49 @@
+/** T4: from a standby whose receiver is cut to a primary on the reserved timeline. Half promoted is nothing: it is killed. */
+import type { LeaderRecord } from '../../../shared/domain/leader-record.ts';
+import type { Outcome } from '../../postgres/port.ts';
+import { accepting } from '../node-file-keeper.ts';
+import { ask, DONE, failed, inOrder, look, save, stillOurs, type Bench, type Recipe } from '../recipe.ts';
+import { feedGuard, kill } from './server.ts';
+import { rest } from './sync-set.ts';
+
+/** The set proven in force while still a standby, the note durable, the guard fed, clients kept out; then promote. */
+export function* promote(bench: Bench, record: LeaderRecord): Recipe<Outcome> {
+  const { situation, clock, policy } = bench;
+  const { epoch, timeline } = record;
+  const accepts = accepting(record);
+  let isComplete = false;
+  try {
+    const outcome = yield* inOrder(
+      () => save((file) => ({ ...accepts(file), promotion: { epoch, timeline, phase: 'begun' } })),
+      () => rest(bench, record.set),
+      () => ask<'set-open'>({ kind: 'set-open', open: false }),
+      () => stillOurs(bench, epoch),
+      () => feedGuard(bench, record),
+      () => ask<'promote'>({ kind: 'promote', epoch, timeline, noProgressMs: policy.promoteByMs }),
+      () => checkFork(bench, record),
+    );
+    if (outcome.kind === 'failed') return outcome;
+    isComplete = true;
+  } finally {
+    const postmaster = situation.guard?.postmaster;
+    // What happened after the signal must not run on beside the next attempt, or under a higher promise.
+    if (!isComplete && postmaster?.kind === 'running' && postmaster.promoted) yield* kill(bench);
+  }
+  const { state } = situation.server;
+  const provenAtLsn = state.kind === 'running' ? state.facts.flushedLsn : null;
+  situation.inForce = { kind: 'proven', set: record.set, waiting: true, provenAtLsn };
+  situation.resting = null;
+  situation.following = null;
+  clock.end('promote');
+  return yield* save((file) => ({ ...file, promotion: { epoch, timeline, phase: 'done' } }));
+}
+
+/** I12: the timeline must have left its parent at the floor, or after it; before it would mean that claimed WAL was dropped. */
+function* checkFork({ situation }: Bench, { floor }: LeaderRecord): Recipe<Outcome> {
+  yield* look();
+  const { state } = situation.server;
+  if (state.kind !== 'running') return DONE;
+  const fork = state.facts.history.ancestors.at(-1);
+  if (fork === undefined || fork.timeline !== floor.timeline || fork.end >= floor.lsn) return DONE;
+  return failed('PGB-1314', 'the new timeline left its parent before the floor');
+}

@@ -1,0 +1,93 @@
+/**
+ * Jobs on a server that stays what it is: starting, killing, attaching, opening. Each persists before it acts (P4.4) and re-checks just before
+ * what cannot be undone. None decides what to do next.
+ */
+import type { Epoch } from '../../../shared/domain/epoch.ts';
+import type { LeaderRecord } from '../../../shared/domain/leader-record.ts';
+import type { Job } from '../../core/actions.ts';
+import { authorityOf } from '../../core/authority.ts';
+import type { Outcome } from '../../postgres/port.ts';
+import { accepting } from '../node-file-keeper.ts';
+import { ask, DONE, failed, followOf, inOrder, look, save, stillOurs, type Bench, type Recipe } from '../recipe.ts';
+import { settingFor } from './sync-set.ts';
+
+const CHECKPOINT_MS = 60_000;
+
+export function* startStandby(bench: Bench, { record, follow: attach }: Extract<Job, { kind: 'start-standby' }>): Recipe<Outcome> {
+  const { situation } = bench;
+  situation.forgetServer();
+  const target = attach ? followOf(bench, record.holder, record.epoch) : null;
+  if (target !== null) {
+    const saved = yield* save(accepting(record));
+    if (saved.kind === 'failed') return saved;
+  }
+  const outcome = yield* ask<'start'>({ kind: 'start', as: { kind: 'standby', follow: target, resting: { kind: 'placeholder' } } });
+  if (outcome.kind === 'done' && target !== null) situation.following = { epoch: record.epoch, holder: record.holder };
+  return outcome;
+}
+
+/** T5: in place, on the epoch that was just proven again. */
+export function* startPrimary(bench: Bench, record: LeaderRecord): Recipe<Outcome> {
+  const { situation } = bench;
+  situation.forgetServer();
+  const inForce = settingFor(bench, record.set, true);
+  const outcome = yield* inOrder(
+    () => save(accepting(record)),
+    () => stillOurs(bench, record.epoch),
+    () => feedGuard(bench, record),
+    () => ask<'start'>({ kind: 'start', as: { kind: 'primary', epoch: record.epoch, inForce } }),
+  );
+  if (outcome.kind === 'failed') return outcome;
+  yield* look();
+  const { state } = situation.server;
+  const lsn = state.kind === 'running' ? state.facts.flushedLsn : null;
+  // Non-empty since this server's start, so no backend has ever run without waiting: in force without a further proof.
+  situation.inForce = { kind: 'proven', set: record.set, waiting: true, provenAtLsn: lsn };
+  return situation.guard === null ? failed('PGB-1320', 'the guard is gone') : DONE;
+}
+
+/** Hands the guard what the record and the confirmations entitle this node to. */
+export function* feedGuard({ situation, outbox }: Bench, record: LeaderRecord): Recipe<Outcome> {
+  const authority = authorityOf(situation.facts(), record);
+  if (authority === null || authority.untilMs <= outbox.nowMs) return failed('PGB-1405', 'nothing entitles us to be primary');
+  return yield* ask<'feed-guard'>({ kind: 'feed-guard', epoch: record.epoch, untilMs: authority.untilMs });
+}
+
+export function* kill({ situation, policy }: Bench): Recipe<Outcome> {
+  situation.forgetServer();
+  return yield* ask<'kill'>({ kind: 'kill', deadlineMs: 10 * policy.killMs });
+}
+
+/** P4.4: persisted before the standby is told. */
+export function* follow(bench: Bench, record: LeaderRecord): Recipe<Outcome> {
+  const { situation, file } = bench;
+  const target = followOf(bench, record.holder, record.epoch);
+  if (target === null) return failed('PGB-1405', 'the address of the holder is not known yet');
+  const accepts = accepting(record);
+  const saved = yield* save((current) => {
+    const next = accepts(current);
+    // A standby that follows a newer epoch never finished the promotion it may once have begun; the note would keep it out for ever.
+    return next.promotion?.phase === 'begun' && next.promotion.epoch < record.epoch ? { ...next, promotion: null } : next;
+  });
+  if (saved.kind === 'failed') return saved;
+  if (file.current.promised > record.epoch) return failed('PGB-1405', 'a higher epoch was promised meanwhile');
+  const outcome = yield* ask<'follow'>({ kind: 'follow', target });
+  if (outcome.kind === 'done') {
+    situation.following = { epoch: record.epoch, holder: record.holder };
+    situation.promiseKept = null;
+  }
+  return outcome;
+}
+
+export function* open(bench: Bench, epoch: Epoch): Recipe<Outcome> {
+  const ours = stillOurs(bench, epoch);
+  if (ours.kind === 'failed') return ours;
+  const outcome = yield* ask<'set-open'>({ kind: 'set-open', open: true });
+  if (outcome.kind === 'failed') return outcome;
+  bench.clock.finish();
+  // Before version 16 pg_rewind misreads a source that has not checkpointed since its promotion; nobody waits for it.
+  bench.outbox.ask<'checkpoint'>({ kind: 'checkpoint', deadlineMs: CHECKPOINT_MS }, (result) => {
+    if (result.kind === 'failed') bench.outbox.log('warn', 'checkpoint after opening failed', { why: result.why });
+  });
+  return DONE;
+}

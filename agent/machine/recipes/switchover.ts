@@ -1,0 +1,70 @@
+/**
+ * The holder's part of a planned move (PROTOCOL T9): checkpoint early, keep new clients out, stop cleanly, and see the last byte arrive at
+ * the target. It ends with facts; the hand-over itself is a decision.
+ */
+import { contains, type WalPosition } from '../../../shared/domain/wal-position.ts';
+import type { OperationRecord, SwitchoverStage } from '../../../shared/domain/leader-record.ts';
+import { nameOf } from '../../../shared/domain/node-id.ts';
+import type { Outcome } from '../../postgres/port.ts';
+import { addressOf, ask, DONE, failed, inOrder, look, stillOurs, wait, type Bench, type Recipe } from '../recipe.ts';
+import { kill } from './server.ts';
+
+const CHECKPOINT_MS = 60_000;
+const DRAIN_POLL_MS = 5;
+
+export function* stopForSwitchover(bench: Bench, operation: OperationRecord): Recipe<Outcome> {
+  const { situation, outbox, operations } = bench;
+  const startedAtMs = outbox.nowMs;
+  let current = operation;
+  const enter = (stage: SwitchoverStage): void => {
+    current = { ...current, stage, stagesMs: { ...current.stagesMs, [stage]: Math.round(outbox.nowMs - startedAtMs) } };
+    operations.show(current);
+  };
+  situation.handover = null;
+  enter('checkpointing');
+  const ready = yield* inOrder(
+    () => ask<'checkpoint'>({ kind: 'checkpoint', deadlineMs: CHECKPOINT_MS }),
+    () => stillOurs(bench, operation.epoch),
+  );
+  if (ready.kind === 'failed') return ready;
+  enter('stopping');
+  const closed = yield* ask<'set-open'>({ kind: 'set-open', open: false });
+  if (closed.kind === 'failed') return closed;
+  const final = yield* stopCleanly(bench);
+  if ('kind' in final) return final;
+  enter('draining');
+  return yield* drain(bench, operation, final);
+}
+
+/** A server that is half stopped is neither here nor there: it is killed, and restarted in place by the decision that follows. */
+function* stopCleanly(bench: Bench): Recipe<WalPosition | Extract<Outcome, { kind: 'failed' }>> {
+  let isStopped = false;
+  try {
+    const stopped = yield* ask<'stop-fast'>({ kind: 'stop-fast', deadlineMs: bench.policy.stageByMs });
+    if (stopped.kind === 'failed') return stopped;
+    isStopped = true;
+    return stopped.final ?? failed('PGB-1402', 'the end of the WAL after the clean stop cannot be read');
+  } finally {
+    if (!isStopped) yield* kill(bench);
+  }
+}
+
+function* drain(bench: Bench, { id, to }: OperationRecord, final: WalPosition): Recipe<Outcome> {
+  const { situation, outbox, policy } = bench;
+  const node = addressOf(bench, to);
+  if (node === null) return failed('PGB-1402', 'the address of the target is not known');
+  const untilMs = outbox.nowMs + policy.stageByMs;
+  const question = { kind: 'ask-status', name: nameOf(to), url: node.agentUrl, timeoutMs: policy.promiseAttemptMs, fresh: true } as const;
+  while (outbox.nowMs < untilMs) {
+    const status = yield* ask<'ask-status'>(question);
+    const hasAll = status?.member === to && status.extent !== null && contains(status.extent, final);
+    situation.handover = { operationId: id, final, drained: hasAll };
+    if (hasAll) {
+      yield* look();
+      return DONE;
+    }
+    yield* wait(DRAIN_POLL_MS);
+  }
+  yield* look();
+  return failed('PGB-1402', 'the target did not report the final position in time');
+}
