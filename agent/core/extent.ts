@@ -1,10 +1,9 @@
 /**
  * Where this node's own WAL ends, from its facts; and whether history says that it left the common road (PROTOCOL P6 "before any start").
  */
-import type { Epoch } from '../../shared/domain/epoch.ts';
 import type { HistoryEntry } from '../../shared/domain/leader-record.ts';
 import type { Ancestor, TimelineHistory, TimelineId } from '../../shared/domain/timeline.ts';
-import { contains, type WalExtent } from '../../shared/domain/wal-position.ts';
+import { contains, extentPosition, type WalExtent } from '../../shared/domain/wal-position.ts';
 import type { ServerState } from '../postgres/port.ts';
 
 /** Received WAL of a standby, written WAL of a primary, the boundary on disk of a stopped server; null: cannot be said now. */
@@ -49,25 +48,38 @@ export function ownBoundary(state: ServerState): WalExtent | null {
   return { history: facts.history, lsn: facts.replayedLsn };
 }
 
-/** The ancestry of a timeline as the history entries in the store tell it. */
-export function recordedHistory(timeline: TimelineId, entries: readonly HistoryEntry[]): TimelineHistory {
+/**
+ * How a timeline came to be, as the claims in the store tell it: a timeline is reserved by exactly one claim (I5), whose floor is where it left its
+ * parent. Null: a claim on the way has not been read yet, and nothing may be concluded.
+ */
+export function roadTo(timeline: TimelineId, entries: readonly HistoryEntry[]): TimelineHistory | null {
   const ancestors: Ancestor[] = [];
   let current = timeline;
-  for (let hop = 0; hop < entries.length; hop += 1) {
-    // A timeline is reserved by exactly one claim (I5); its floor is where it left its parent.
-    const birth = entries.find((entry) => entry.timeline === current && entry.floor.timeline !== current);
-    if (birth === undefined) break;
+  for (let hop = 0; hop <= entries.length; hop += 1) {
+    const birth = entries.find((entry) => entry.timeline === current);
+    if (birth === undefined) return null;
+    // The first claim of a cluster begins where its directory stands, and left nobody.
+    if (birth.floor.timeline === current) return { timeline, ancestors };
     ancestors.unshift({ timeline: birth.floor.timeline, end: birth.floor.lsn });
     current = birth.floor.timeline;
   }
-  return { timeline, ancestors };
+  return null;
 }
 
-/** Does everything that this node has lie on the road of the first claim newer than what it last acted on? */
-export function isOnTheRoad(own: WalExtent, acceptedEpoch: Epoch, entries: readonly HistoryEntry[]): boolean {
-  const newer = entries.filter((entry) => entry.epoch > acceptedEpoch);
-  const first = newer.reduce<HistoryEntry | null>((least, entry) => (least === null || entry.epoch < least.epoch ? entry : least), null);
-  if (first === null) return true;
-  const road: WalExtent = { history: recordedHistory(first.floor.timeline, entries), lsn: first.floor.lsn };
-  return contains(road, { timeline: own.history.timeline, lsn: own.lsn });
+/** One record may be said to end before or behind the header of the page that follows. */
+const PAGE_HEADER_BYTES = 40n;
+
+/**
+ * Is everything that this node has part of that road? It goes by where the timelines parted too: one that was begun by hand may bear the same number
+ * and hold something else (H4).
+ */
+export function isOnRoad(own: WalExtent, road: TimelineHistory): boolean {
+  const isSameFork = ({ timeline, end }: Ancestor): boolean =>
+    road.ancestors.some((one) => one.timeline === timeline && distance(one.end, end) < PAGE_HEADER_BYTES);
+  if (!own.history.ancestors.every(isSameFork)) return false;
+  return own.history.timeline === road.timeline || contains({ history: road, lsn: own.lsn }, extentPosition(own));
+}
+
+function distance(a: bigint, b: bigint): bigint {
+  return a > b ? a - b : b - a;
 }

@@ -6,13 +6,14 @@ import type { LeaderRecord } from '../../shared/domain/leader-record.ts';
 import { memberSet, quorumFor, sameSet } from '../../shared/domain/member-set.ts';
 import { nameOf } from '../../shared/domain/node-id.ts';
 import { alarmed, decision, job, mayRetry, type Decision, type Present } from './decision.ts';
-import { isOnTheRoad, ownExtent, settledExtent } from './extent.ts';
+import { isOnRoad, ownExtent, roadTo, settledExtent } from './extent.ts';
 import type { Facts } from './facts.ts';
 import type { Memory } from './memory.ts';
 import { keepSlots } from './slots.ts';
 
 /** A standby that cannot stream for this long from a healthy primary is missing WAL that the primary no longer has. */
 const NOT_STREAMING_LIMIT_MS = 15_000;
+const OFF_THE_ROAD = 'its WAL goes beyond the point where the newer epoch began';
 
 export function decideAsFollower(facts: Facts, memory: Memory, present: Present): Decision {
   const { file, server, self } = facts;
@@ -79,16 +80,14 @@ function startAgain(facts: Facts, memory: Memory, present: Present): Decision {
   if (guard?.postmaster.kind === 'exited' && !guard.postmaster.verifiedDead) {
     return decision(memory, 'rejoining', 'making sure that nothing of the old PostgreSQL is left', job({ kind: 'kill', why: 'verify' }));
   }
-  const accepted = facts.file.accepted;
-  const promotionCut = facts.file.promotion !== null && facts.file.promotion.phase === 'begun' && facts.file.promotion.epoch < record.epoch;
-  const newer = accepted !== null && record.epoch > accepted.epoch;
-  if (newer && !historyIsComplete(facts, record))
+  const road = roadTo(record.timeline, facts.store.history);
+  if (road === null)
     return decision(memory, 'rejoining', 'waiting for the history of the newer epochs', { kind: 'read-store', why: 'history' });
   if (state.extent === null) return rejoin(facts, memory, record, 'the end of the local WAL cannot be read');
-  if (promotionCut) return rejoin(facts, memory, record, 'a promotion of its own was cut short');
-  if (accepted !== null && !isOnTheRoad(state.extent, accepted.epoch, facts.store.history)) {
-    return rejoin(facts, memory, record, 'its WAL goes beyond the point where the newer epoch began');
-  }
+  if (isPromotionCut(facts, record)) return rejoin(facts, memory, record, 'a promotion of its own was cut short');
+  if (!isOnRoad(state.extent, road)) return rejoin(facts, memory, record, OFF_THE_ROAD);
+  if (memory.rebuild?.epoch === record.epoch && memory.rebuild.member === facts.self.member)
+    return rejoin(facts, memory, record, memory.rebuild.why);
   if (!mayRetry(facts, 'start-standby')) {
     const failure = facts.failures.get('start-standby');
     if (failure !== undefined && failure.count >= 5) return rejoin(facts, memory, record, `it does not start as a standby: ${failure.why}`);
@@ -97,10 +96,8 @@ function startAgain(facts: Facts, memory: Memory, present: Present): Decision {
   return decision(memory, 'following', 'starting as a standby', job({ kind: 'start-standby', record, follow: mayFollow(facts, record) }));
 }
 
-function historyIsComplete(facts: Facts, record: LeaderRecord): boolean {
-  const newest = facts.store.history.reduce<bigint>((most, entry) => (entry.epoch > most ? entry.epoch : most), 0n);
-  // T3 raises an epoch without a claim, so the newest entry may be older than the record; it must at least tell how its holder came.
-  return facts.store.history.some((entry) => entry.epoch === newest && entry.holder === record.holder);
+function isPromotionCut({ file }: Facts, record: LeaderRecord): boolean {
+  return file.promotion !== null && file.promotion.phase === 'begun' && file.promotion.epoch < record.epoch;
 }
 
 export function mayFollow(facts: Facts, record: LeaderRecord): boolean {
@@ -116,8 +113,14 @@ function rejoin(facts: Facts, memory: Memory, record: LeaderRecord, why: string)
   // P7.8, I14: no directory is altered while its incarnation may still be asked for acknowledged WAL.
   if (record.set.members.includes(facts.self.member))
     return decision(memory, 'rejoining', `${why}; waiting until the leader has removed us from the set`);
+  // Nothing in the directory will say afterwards why it was stopped; without the note it would be started again, and again.
   if (state.kind === 'running' || state.kind === 'starting')
-    return decision(memory, 'rejoining', why, job({ kind: 'kill', why: 'rebuild' }));
+    return decision(
+      { ...memory, rebuild: { member: facts.self.member, epoch: record.epoch, why } },
+      'rejoining',
+      why,
+      job({ kind: 'kill', why: 'rebuild' }),
+    );
   const rewindFailed = facts.failures.has('rewind');
   if (state.kind === 'stopped' && state.wasPrimary && !rewindFailed && facts.file.dir === 'ok') {
     return decision(memory, 'rejoining', `${why}: rewinding`, job({ kind: 'rewind', from: record.holder, epoch: record.epoch }));
@@ -129,7 +132,6 @@ function rejoin(facts: Facts, memory: Memory, record: LeaderRecord, why: string)
 function keepFollowing(facts: Facts, memory: Memory, record: LeaderRecord): Decision {
   const { state } = facts.server;
   if (state.kind !== 'running') return decision(memory, 'waiting', 'PostgreSQL is not running');
-  const accepted = facts.file.accepted;
   if (!mayFollow(facts, record)) {
     return decision(
       { ...memory, notStreamingSinceMs: null },
@@ -137,19 +139,12 @@ function keepFollowing(facts: Facts, memory: Memory, record: LeaderRecord): Deci
       `promised epoch ${facts.file.promised.toString()}, the record is ${record.state.kind} at ${record.epoch.toString()}`,
     );
   }
-  const attached = facts.following !== null && facts.following.epoch === record.epoch && facts.following.holder === record.holder;
-  if (!attached) {
-    const own = ownExtent(state);
-    if (accepted !== null && record.epoch > accepted.epoch) {
-      if (!historyIsComplete(facts, record))
-        return decision(memory, 'following', 'waiting for the history of the newer epochs', { kind: 'read-store', why: 'history' });
-      const onTheRoad = own !== null && isOnTheRoad(own, accepted.epoch, facts.store.history);
-      const settled = settledExtent(state);
-      if (!onTheRoad && settled === null)
-        return decision(memory, 'following', 'replaying what was received before following the newer epoch');
-      if (!onTheRoad && settled !== null && !isOnTheRoad(settled, accepted.epoch, facts.store.history))
-        return rejoin(facts, memory, record, 'its WAL goes beyond the point where the newer epoch began');
-    }
+  const isAttached = facts.following !== null && facts.following.epoch === record.epoch && facts.following.holder === record.holder;
+  if (!isAttached || state.facts.receiver !== 'streaming') {
+    const astray = leaveTheRoad(facts, memory, record);
+    if (astray !== null) return astray;
+  }
+  if (!isAttached) {
     if (!mayRetry(facts, 'follow')) return decision(memory, 'following', 'could not attach; trying again shortly');
     return decision(
       { ...memory, notStreamingSinceMs: null },
@@ -165,6 +160,22 @@ function keepFollowing(facts: Facts, memory: Memory, record: LeaderRecord): Deci
     return { ...resting, actions: slots.actions, memory: slots.memory };
   }
   return waitToStream(facts, memory, record);
+}
+
+/**
+ * Null: what it has is part of what the leader grew from. Asked until it streams: while it is told to let go of the old leader, more of that one's WAL
+ * may still arrive, and a standby that has gone past the fork does not fail, it waits.
+ */
+function leaveTheRoad(facts: Facts, memory: Memory, record: LeaderRecord): Decision | null {
+  const { state } = facts.server;
+  const road = roadTo(record.timeline, facts.store.history);
+  if (road === null)
+    return decision(memory, 'following', 'waiting for the history of the newer epochs', { kind: 'read-store', why: 'history' });
+  const own = ownExtent(state);
+  if (own !== null && isOnRoad(own, road)) return null;
+  const settled = settledExtent(state);
+  if (settled === null) return decision(memory, 'following', 'replaying what was received before following the newer epoch');
+  return isOnRoad(settled, road) ? null : rejoin(facts, memory, record, OFF_THE_ROAD);
 }
 
 /** P7.6: rest on the set we would claim with, so that a promotion need not wait for its proof. */

@@ -154,8 +154,15 @@ function restartInPlace(facts: Facts, memory: Memory, present: Present, verify: 
   if (state.kind !== 'stopped') return decision(memory, 'crashed', 'waiting to see PostgreSQL at rest', ...renew);
   if (facts.file.dir !== 'ok') return giveUp(memory, present, 'PGB-1304 we hold the record, but the data directory is being rebuilt');
   const failure = facts.failures.get('start-primary');
-  if (failure !== undefined && failure.count >= RESTARTS_IN_PLACE && record.set.k > 0)
-    return release(memory, present, state.extent === null ? null : { timeline: state.extent.history.timeline, lsn: state.extent.lsn });
+  const failed = failure?.count ?? 0;
+  // Others had their chance and did not take it; giving up again at once would go round for ever.
+  const forgiven = failed < memory.restartsForgiven ? 0 : memory.restartsForgiven;
+  if (failed - forgiven >= RESTARTS_IN_PLACE && record.set.k > 0)
+    return release(
+      { ...memory, restartsForgiven: failed },
+      present,
+      state.extent === null ? null : { timeline: state.extent.history.timeline, lsn: state.extent.lsn },
+    );
   if (state.extent !== null && state.extent.history.timeline !== record.timeline)
     return giveUp(
       memory,

@@ -33,8 +33,12 @@ export type Memory = {
   readonly candidacy: Candidacy | null;
   /** Since when the local standby should stream and does not. */
   readonly notStreamingSinceMs: number | null;
+  /** Why this incarnation's data is to be made anew, and under which epoch that was found: it is stopped first, and then nothing shows it any more. */
+  readonly rebuild: { readonly member: MemberId; readonly epoch: Epoch; readonly why: string } | null;
   /** Not before this may we re-enlist again (T3). */
   readonly reenlistAfterMs: number;
+  /** Failed restarts in place that were there when the record was given up and nobody took it: they are not held against the next attempt. */
+  readonly restartsForgiven: number;
   /** Which epoch's round we sit out after giving up a promotion of our own. */
   readonly sitOutEpoch: Epoch | null;
   /** Since when a promotion of ours shows no progress. */
@@ -54,6 +58,8 @@ export const EMPTY_MEMORY: Memory = {
   crash: null,
   candidacy: null,
   notStreamingSinceMs: null,
+  rebuild: null,
+  restartsForgiven: 0,
   reenlistAfterMs: 0,
   sitOutEpoch: null,
   promotingSinceMs: null,

@@ -67,7 +67,8 @@ function nextStep(facts: Facts, record: LeaderRecord, server: ServerFacts, targe
   const { inForce } = facts;
   // The placeholder acknowledges nothing, so it is safe with every record; with k = 0 it is only right in strict mode.
   const waitsForNobody = inForce.kind === 'proven' && inForce.waiting && inForce.set.k === 0;
-  if (waitsForNobody && facts.self.policy.strict && record.set.k === 0 && sameSet(target, NOBODY)) return { kind: 'settled' };
+  const { strict, mode } = facts.self.policy;
+  if (waitsForNobody && strict && mode === 'quorum' && record.set.k === 0 && sameSet(target, NOBODY)) return { kind: 'settled' };
   const proven = inForce.kind === 'proven' && !(waitsForNobody && sameSet(target, NOBODY)) ? inForce.set : null;
   const since = inForce.kind === 'proven' ? inForce.provenAtLsn : null;
   const caughtUp = since !== null && flushedPast(server, target, since) >= target.k;

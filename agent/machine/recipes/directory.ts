@@ -3,8 +3,10 @@
  * directory is whole: a half-done rewind looks exactly like a clean old primary.
  */
 import { assert } from '../../../shared/assert.ts';
-import type { HistoryEntry, LeaderRecord } from '../../../shared/domain/leader-record.ts';
+import type { LeaderRecord } from '../../../shared/domain/leader-record.ts';
+import type { WalPosition } from '../../../shared/domain/wal-position.ts';
 import type { Job } from '../../core/actions.ts';
+import { roadTo } from '../../core/extent.ts';
 import type { NodeFile } from '../../node-file/port.ts';
 import type { Follow, Outcome } from '../../postgres/port.ts';
 import type { Made } from '../asks.ts';
@@ -49,22 +51,27 @@ export function* clone(bench: Bench, job: Extract<Job, { kind: 'clone' }>): Reci
 }
 
 export function* rewind(bench: Bench, job: Extract<Job, { kind: 'rewind' }>): Recipe<Outcome> {
-  const fork = firstNewer(bench);
+  const fork = forkOf(bench);
   const begun = yield* begin(bench, job);
   if (begun.kind === 'failed') return begun;
   const { source, record } = begun;
-  const outcome = yield* ask<'rewind'>({ kind: 'rewind', source, member: bench.situation.member, fork: fork?.floor ?? null });
+  const outcome = yield* ask<'rewind'>({ kind: 'rewind', source, member: bench.situation.member, fork });
   if (outcome.kind === 'failed') return outcome;
   const accepts = accepting(record);
   return yield* saveAndLook((current) => ({ ...accepts(current), dir: 'ok' }));
 }
 
-function firstNewer({ store, file }: Bench): HistoryEntry | null {
-  const acceptedEpoch = file.current.accepted?.epoch ?? 0n;
-  return store
-    .facts()
-    .history.filter((entry) => entry.epoch > acceptedEpoch)
-    .reduce<HistoryEntry | null>((least, entry) => (least === null || entry.epoch < least.epoch ? entry : least), null);
+/** Where the road to the record's timeline left what this node has; null: it cannot be told. */
+function forkOf({ store, situation }: Bench): WalPosition | null {
+  const { record } = store;
+  const { state } = situation.server;
+  if (record === null || state.kind !== 'stopped' || state.extent === null) return null;
+  const own = state.extent.history;
+  const road = roadTo(record.timeline, store.facts().history);
+  const shared = road?.ancestors.findLast(
+    ({ timeline }) => timeline === own.timeline || own.ancestors.some((ancestor) => ancestor.timeline === timeline),
+  );
+  return shared === undefined ? null : { timeline: shared.timeline, lsn: shared.end };
 }
 
 type Begun = { readonly kind: 'begun'; readonly source: Follow; readonly record: LeaderRecord } | Extract<Outcome, { kind: 'failed' }>;

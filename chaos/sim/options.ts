@@ -1,0 +1,55 @@
+/**
+ * What one seed is about: the shape of the cluster, its timings, and the *subset* of faults that befall it. A swarm of narrow runs finds more than one
+ * run of everything: a fault that happens all the time hides what only its absence lets grow.
+ */
+import { DEFAULT_POLICY, type Policy } from '../../shared/domain/policy.ts';
+import { FAULT_KINDS, type FaultKind } from './fault-kinds.ts';
+import { Random } from './random.ts';
+
+export type SimOptions = {
+  readonly seed: number;
+  readonly nodes: number;
+  readonly policy: Policy;
+  readonly isColdStart: boolean;
+  readonly networkMs: number;
+  /** As a share: 0.01 is a clock that is one percent off. */
+  readonly clockDrift: number;
+  readonly clients: number;
+  readonly paceMs: number;
+  /** How long faults go on before everything is healed. */
+  readonly faultyMs: number;
+  readonly faults: readonly FaultKind[];
+  /** Mean pause between two faults. */
+  readonly faultEveryMs: number;
+  /** How many may be active at once. */
+  readonly faultsAtOnce: number;
+};
+
+export function optionsOf(seed: number): SimOptions {
+  const random = new Random(seed, 'options');
+  const nodes = random.pick([2, 3, 3, 3, 3, 4, 5]);
+  const policy: Policy = {
+    ...DEFAULT_POLICY,
+    mode: random.chance(0.06) ? 'async' : 'quorum',
+    k: random.pick([null, null, null, 1, 2]),
+    strict: random.chance(0.2),
+    clockDrift: 0.01,
+  };
+  const wanted = 1 + random.int(5);
+  const faults = new Set<FaultKind>();
+  while (faults.size < wanted) faults.add(random.pick(FAULT_KINDS));
+  return {
+    seed,
+    nodes,
+    policy,
+    isColdStart: random.chance(0.15),
+    networkMs: random.pick([0.2, 0.5, 1, 3]),
+    clockDrift: random.pick([0, 0.000_2, 0.004]),
+    clients: 1 + random.int(3),
+    paceMs: random.pick([20, 40, 80]),
+    faultyMs: random.between(6_000, 16_000),
+    faults: [...faults],
+    faultEveryMs: random.pick([400, 900, 1_800, 3_500]),
+    faultsAtOnce: random.pick([1, 1, 2, 2, 3]),
+  };
+}
