@@ -24,6 +24,7 @@ import { GUARD_IDLE_MS } from './guard/guard-launch.ts';
 import type { Log } from './guard/log.ts';
 import { resolveOsUser } from './guard/os-user.ts';
 import { AgentLoop } from './loop/agent-loop.ts';
+import { Failpoints } from './loop/failpoints.ts';
 import { StoreAsks } from './loop/store-asks.ts';
 import { freshIncarnation } from './loop/world.ts';
 import { AgentMachine } from './machine/machine.ts';
@@ -109,6 +110,7 @@ async function runParts({ config, log, dcs, keys, files, file, nameIsFree, signa
     files,
     peers,
     log,
+    failpoints: new Failpoints(process.env['PGBATON_FAILPOINTS']),
     signal,
     crash: (error) => {
       if (crash.error !== null) return;

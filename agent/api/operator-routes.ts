@@ -69,6 +69,7 @@ export function addOperatorRoutes(app: FastifyInstance, parts: OperatorRoutesPar
         ...entry,
         epoch: entry.epoch.toString(),
         floor: { timeline: entry.floor.timeline, lsn: formatLsn(entry.floor.lsn) },
+        ancestors: entry.ancestors.map(({ timeline, end }) => ({ timeline, end: formatLsn(end) })),
       })),
   }));
   app.get('/operation/:id', async (request) => {

@@ -8,7 +8,7 @@ import { appError } from '../../shared/errors.ts';
 import { requireToken } from '../../shared/http/server.ts';
 import type { Facts } from '../core/facts.ts';
 import type { AgentLoop } from '../loop/agent-loop.ts';
-import { answerToWire, downSchema, promiseSchema, statusToWire } from '../peer/messages.ts';
+import { answerToWire, downSchema, leaveSchema, promiseSchema, statusToWire } from '../peer/messages.ts';
 import { peerStatusOf } from './node-status.ts';
 
 export type PeerRoutesParts = {
@@ -33,6 +33,7 @@ export function addPeerRoutes(app: FastifyInstance, { loop, facts, peerToken }: 
     loop.feed({ kind: 'heard-claim' });
     return reply.code(202).send({});
   });
+  app.post('/peer/leave', { onRequest }, async (request) => ({ mayGo: await loop.leave(parse(leaveSchema, request.body).member) }));
   app.post('/peer/promise', { onRequest }, async (request) => {
     const answer = await loop.promise(parse(promiseSchema, request.body));
     return answer.kind === 'promised' ? answerToWire(answer.answer) : answer;

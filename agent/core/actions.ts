@@ -31,6 +31,8 @@ export type Job =
   | { readonly kind: 'open'; readonly epoch: Epoch }
   /** T9: checkpoint, keep new clients out, fast stop, drain to the target. */
   | { readonly kind: 'stop-for-switchover'; readonly operation: OperationRecord }
+  /** Asks the leader to count on this incarnation no more (P7.8). */
+  | { readonly kind: 'leave'; readonly from: MemberId }
   | { readonly kind: 'slots'; readonly members: readonly MemberId[] };
 
 export type JobKind = Job['kind'];

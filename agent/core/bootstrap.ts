@@ -9,6 +9,7 @@ import { extentPosition, type WalExtent } from '../../shared/domain/wal-position
 import { alarmed, decision, job, mayRetry, type Decision } from './decision.ts';
 import type { Facts } from './facts.ts';
 import type { Memory } from './memory.ts';
+import { isOurUnnoted } from './own-directory.ts';
 
 export function decideWithoutRecord(facts: Facts, memory: Memory): Decision {
   const { file, self, peers } = facts;
@@ -28,6 +29,8 @@ export function decideWithoutRecord(facts: Facts, memory: Memory): Decision {
   const directory = state.kind;
   if (directory === 'starting' || directory === 'silent')
     return decision(memory, 'waiting', 'the data directory has not been looked at yet');
+  if (isOurUnnoted(facts))
+    return decision(memory, 'bootstrapping', 'a directory of our own was never noted down: discarding it', job({ kind: 'discard' }));
   if (directory !== 'absent') return decideOverForeignDirectory(facts, memory);
   if (self.adopt) return alarmed(memory, 'PGB-1303 adoption is configured, but the data directory is empty');
   if (!self.initialize) return decision(memory, 'waiting', 'no cluster exists yet and this node may not create one');
@@ -61,6 +64,7 @@ function recordOurs(facts: Facts, memory: Memory): Decision {
     holder: self.member,
     timeline: record.timeline,
     floor: record.floor,
+    ancestors: extent.history.ancestors,
     why: self.adopt ? 'cluster created by adoption' : 'cluster created',
     at: '',
   };

@@ -10,7 +10,7 @@ import { timelineId, type TimelineId } from '../../shared/domain/timeline.ts';
 import { contains, extentPosition, formatPosition, type WalExtent, type WalPosition } from '../../shared/domain/wal-position.ts';
 import type { Action, Trigger } from './actions.ts';
 import { decision, job, mayRetry, type Decision, type Present } from './decision.ts';
-import { ownBoundary, ownExtent } from './extent.ts';
+import { isOnRoad, ownBoundary, ownExtent, roadTo } from './extent.ts';
 import type { Facts, PromiseAnswer } from './facts.ts';
 import type { Candidacy, Memory } from './memory.ts';
 import { requiredPosition } from './required.ts';
@@ -139,6 +139,8 @@ function gather(facts: Facts, memory: Memory, present: Present, ask: readonly Ac
     if (!facts.reached(gap.sinceMs + GAP_MS))
       return decision({ ...memory, candidacy: { ...candidacy, gap } }, 'candidate', 'replaying what was received', ...ask);
   }
+  if (facts.takeover?.force !== true && isAstray(facts, record, boundary))
+    return decision(memory, 'candidate', 'its WAL has left the road of the record’s timeline: it may not claim', ...ask);
   if (!contains(boundary, record.floor) && facts.takeover?.force !== true)
     return decision(memory, 'candidate', 'what it can replay does not reach the floor: its WAL is damaged', ...ask);
   if (record.mode === 'async' || facts.takeover?.force === true) return decideWithoutVote(facts, memory, present, { boundary, ask });
@@ -160,6 +162,12 @@ function gather(facts: Facts, memory: Memory, present: Present, ask: readonly Ac
   }
   const withQuorum: Memory = { ...memory, candidacy: { ...candidacy, quorumAtMs: candidacy.quorumAtMs ?? facts.nowMs } };
   return choose(facts, withQuorum, present, { answers, quorum, boundary, own, ask });
+}
+
+/** What a hand-made promotion, or an old leader, put behind the fork was never anybody's to keep. */
+function isAstray({ store }: Facts, record: LeaderRecord, boundary: WalExtent): boolean {
+  const road = roadTo(record.timeline, store.history);
+  return road === null || !isOnRoad(boundary, road);
 }
 
 type Round = {
@@ -338,7 +346,8 @@ function claim(facts: Facts, memory: Memory, { record, modRevision }: Present, {
     ttlMs: facts.self.policy.ttlMs,
     observed: null,
   };
-  const history: HistoryEntry = { epoch: ballot, holder: facts.self.member, timeline, floor, why, at: '' };
+  const { ancestors } = boundary.history;
+  const history: HistoryEntry = { epoch: ballot, holder: facts.self.member, timeline, floor, ancestors, why, at: '' };
   return decision({ ...memory, promotingSinceMs: facts.nowMs }, 'candidate', `claiming epoch ${ballot.toString()}: ${why}`, {
     kind: 'change',
     rule,

@@ -49,21 +49,15 @@ export function ownBoundary(state: ServerState): WalExtent | null {
 }
 
 /**
- * How a timeline came to be, as the claims in the store tell it: a timeline is reserved by exactly one claim (I5), whose floor is where it left its
- * parent. Null: a claim on the way has not been read yet, and nothing may be concluded.
+ * How a timeline came to be, as the claim that reserved it tells (I5): its floor is where it left its parent. Null: that claim has not been read yet,
+ * and nothing may be concluded.
  */
 export function roadTo(timeline: TimelineId, entries: readonly HistoryEntry[]): TimelineHistory | null {
-  const ancestors: Ancestor[] = [];
-  let current = timeline;
-  for (let hop = 0; hop <= entries.length; hop += 1) {
-    const birth = entries.find((entry) => entry.timeline === current);
-    if (birth === undefined) return null;
-    // The first claim of a cluster begins where its directory stands, and left nobody.
-    if (birth.floor.timeline === current) return { timeline, ancestors };
-    ancestors.unshift({ timeline: birth.floor.timeline, end: birth.floor.lsn });
-    current = birth.floor.timeline;
-  }
-  return null;
+  const birth = entries.find((entry) => entry.timeline === timeline);
+  if (birth === undefined) return null;
+  const { floor, ancestors } = birth;
+  // The first claim of a cluster begins where its directory stands, and left nobody.
+  return { timeline, ancestors: floor.timeline === timeline ? ancestors : [...ancestors, { timeline: floor.timeline, end: floor.lsn }] };
 }
 
 /** One record may be said to end before or behind the header of the page that follows. */

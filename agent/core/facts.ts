@@ -121,6 +121,8 @@ export type Facts = {
   readonly awakeSinceMs: number;
   /** Members that confirmed to have promised nothing above an epoch, and when they were asked. */
   readonly confirmations: ReadonlyMap<MemberId, { readonly epoch: Epoch; readonly askedAtMs: number }>;
+  /** Incarnations that have asked this holder to be let go: their data is about to be made anew. */
+  readonly leaving: ReadonlySet<MemberId>;
   readonly answers: readonly PromiseAnswer[];
   /** The holder's agent said that its PostgreSQL is dead. */
   readonly down: { readonly epoch: Epoch; readonly holder: MemberId; readonly heardAtMs: number } | null;

@@ -6,6 +6,7 @@ import type { LeaderRecord } from '../../shared/domain/leader-record.ts';
 import { memberSet, quorumFor, sameSet } from '../../shared/domain/member-set.ts';
 import { nameOf } from '../../shared/domain/node-id.ts';
 import { alarmed, decision, job, mayRetry, type Decision, type Present } from './decision.ts';
+import { isOurUnnoted } from './own-directory.ts';
 import { isOnRoad, ownExtent, roadTo, settledExtent } from './extent.ts';
 import type { Facts } from './facts.ts';
 import type { Memory } from './memory.ts';
@@ -63,6 +64,8 @@ function join(facts: Facts, memory: Memory, record: LeaderRecord): Decision {
 
 /** A directory left half-way by a rewind or clone: whatever it looks like, it is only good for a fresh clone. */
 function finishRebuilding(facts: Facts, memory: Memory, record: LeaderRecord): Decision {
+  if (isOurUnnoted(facts))
+    return decision(memory, 'joining', 'a directory of our own was never noted down: discarding it', job({ kind: 'discard' }));
   if (facts.file.dir === 'absent') {
     return alarmed(
       memory,
@@ -85,6 +88,9 @@ function startAgain(facts: Facts, memory: Memory, present: Present): Decision {
     return decision(memory, 'rejoining', 'waiting for the history of the newer epochs', { kind: 'read-store', why: 'history' });
   if (state.extent === null) return rejoin(facts, memory, record, 'the end of the local WAL cannot be read');
   if (isPromotionCut(facts, record)) return rejoin(facts, memory, record, 'a promotion of its own was cut short');
+  // T11: an operator takes what is here for the best there is, wherever it has gone.
+  if (facts.takeover?.force === true && mayRetry(facts, 'start-standby'))
+    return decision(memory, 'following', 'starting as a standby to be forced', job({ kind: 'start-standby', record, follow: false }));
   if (!isOnRoad(state.extent, road)) return rejoin(facts, memory, record, OFF_THE_ROAD);
   if (memory.rebuild?.epoch === record.epoch && memory.rebuild.member === facts.self.member)
     return rejoin(facts, memory, record, memory.rebuild.why);
@@ -111,8 +117,10 @@ function rejoin(facts: Facts, memory: Memory, record: LeaderRecord, why: string)
     return decision(memory, 'rejoining', `${why}; waiting for a serving leader`);
   }
   // P7.8, I14: no directory is altered while its incarnation may still be asked for acknowledged WAL.
-  if (record.set.members.includes(facts.self.member))
-    return decision(memory, 'rejoining', `${why}; waiting until the leader has removed us from the set`);
+  if (record.set.members.includes(facts.self.member)) {
+    const waiting = `${why}; waiting until the leader has removed us from the set`;
+    return decision(memory, 'rejoining', waiting, ...(mayRetry(facts, 'leave') ? [job({ kind: 'leave', from: record.holder })] : []));
+  }
   // Nothing in the directory will say afterwards why it was stopped; without the note it would be started again, and again.
   if (state.kind === 'running' || state.kind === 'starting')
     return decision(
@@ -121,7 +129,8 @@ function rejoin(facts: Facts, memory: Memory, record: LeaderRecord, why: string)
       why,
       job({ kind: 'kill', why: 'rebuild' }),
     );
-  const rewindFailed = facts.failures.has('rewind');
+  // Not one that never began, because the leader would not let us go yet.
+  const rewindFailed = facts.failures.get('rewind')?.why.startsWith('PGB-1311') === true;
   if (state.kind === 'stopped' && state.wasPrimary && !rewindFailed && facts.file.dir === 'ok') {
     return decision(memory, 'rejoining', `${why}: rewinding`, job({ kind: 'rewind', from: record.holder, epoch: record.epoch }));
   }

@@ -57,18 +57,19 @@ export function targetSet(facts: Facts, memory: Memory, record: LeaderRecord): M
   const wanted = [...kept, ...joined];
   if (wanted.length > 0) return memberSet(wanted, quorumFor(wanted.length, policy.k));
   if (record.set.k === 0) return NOBODY;
-  return mayDegrade(facts, memory, record) ? NOBODY : record.set;
+  return mayDegrade(facts, memory, record) || haveAllLeft(facts, memory, record) ? NOBODY : record.set;
 }
 
 function isPresent(facts: Facts, memory: Memory, member: MemberId): boolean {
   const seen = memory.members.get(member);
+  if (facts.leaving.has(member)) return false;
   return seen !== undefined && (seen.streamingSinceMs !== null || !facts.reached(seen.lastStreamingAtMs + facts.self.policy.removeAfterMs));
 }
 
 function mayEnlist(facts: Facts, memory: Memory, record: LeaderRecord, member: MemberId): boolean {
   const seen = memory.members.get(member);
   if (seen === undefined || seen.streamingSinceMs === null || seen.caughtUpSinceMs === null) return false;
-  if (record.barred.includes(member) || facts.store.nodes.get(nameOf(member))?.member !== member) return false;
+  if (facts.leaving.has(member) || record.barred.includes(member) || facts.store.nodes.get(nameOf(member))?.member !== member) return false;
   const peer = facts.peers.get(nameOf(member));
   if (peer !== undefined && peer.promised > record.epoch) return false;
   return facts.reached(seen.caughtUpSinceMs + 2 * facts.self.policy.heartbeatMs);
@@ -78,11 +79,25 @@ function mayEnlist(facts: Facts, memory: Memory, record: LeaderRecord, member: M
 function mayDegrade(facts: Facts, memory: Memory, record: LeaderRecord): boolean {
   const { policy } = facts.self;
   if (policy.strict || facts.nowMs - facts.server.seenAtMs > policy.removeAfterMs) return false;
-  const allAway = record.set.members.every((member) => {
-    const seen = memory.members.get(member);
-    return seen !== undefined && seen.streamingSinceMs === null && facts.reached(seen.lastStreamingAtMs + policy.degradeAfterMs);
-  });
+  const allAway = record.set.members.every((member) => hasGone(facts, memory, member));
   return allAway && ![...facts.peers.values()].some((peer) => peer.promised > record.epoch);
+}
+
+function hasGone(facts: Facts, memory: Memory, member: MemberId): boolean {
+  const seen = memory.members.get(member);
+  return seen !== undefined && seen.streamingSinceMs === null && facts.reached(seen.lastStreamingAtMs + facts.self.policy.degradeAfterMs);
+}
+
+/**
+ * Those who ask to be let go have nothing to give until they are: keeping them in the record, strict or not, would leave it without any member that
+ * could ever acknowledge. Strict still blocks, by the placeholder, until one of them has caught up.
+ */
+function haveAllLeft(facts: Facts, memory: Memory, record: LeaderRecord): boolean {
+  const { members } = record.set;
+  return (
+    members.some((member) => facts.leaving.has(member)) &&
+    members.every((member) => facts.leaving.has(member) || hasGone(facts, memory, member))
+  );
 }
 
 /** How many of the set's members have flushed past a position. */

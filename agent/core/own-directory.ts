@@ -17,3 +17,12 @@ export function whyNotOurs(facts: Facts, recorded: string | null): string | null
     return `the data directory is that of ${marker}, this node is ${self.member}: it is not touched`;
   return null;
 }
+
+/**
+ * A directory that this very incarnation made and put in its place, and then ended before it could note it down. Nothing was ever recorded of it, so
+ * it may go; left there, it would pass for somebody's database for ever.
+ */
+export function isOurUnnoted({ file, server, self, job }: Facts): boolean {
+  if (server.state.kind !== 'stopped' || job !== null || file.dir !== 'absent' || file.accepted !== null) return false;
+  return server.state.marker === self.member;
+}

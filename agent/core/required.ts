@@ -5,7 +5,7 @@
 import type { Lsn } from '../../shared/domain/lsn.ts';
 import { subsetsOfSize } from '../../shared/domain/member-set.ts';
 import type { TimelineId } from '../../shared/domain/timeline.ts';
-import type { WalPosition } from '../../shared/domain/wal-position.ts';
+import type { WalExtent, WalPosition } from '../../shared/domain/wal-position.ts';
 import type { PromiseAnswer } from './facts.ts';
 
 /** Null: no promise is on the record's timeline in some read quorum, so the floor alone decides. */
@@ -18,7 +18,17 @@ export function requiredPosition(answers: readonly PromiseAnswer[], quorumSize: 
 }
 
 function largestOn(quorum: readonly PromiseAnswer[], timeline: TimelineId): Lsn | null {
-  return quorum
-    .filter((answer) => answer.extent.history.timeline === timeline)
-    .reduce<Lsn | null>((most, answer) => (most === null || answer.extent.lsn > most ? answer.extent.lsn : most), null);
+  return quorum.reduce<Lsn | null>((most, { extent }) => {
+    const reached = reachedOn(extent, timeline);
+    return reached !== null && (most === null || reached > most) ? reached : most;
+  }, null);
+}
+
+/**
+ * How far it has come on that timeline. One that has left it since (promoted by hand, say) still holds what it acknowledged there: forgetting that
+ * would let somebody claim who has none of it.
+ */
+function reachedOn({ history, lsn }: WalExtent, timeline: TimelineId): Lsn | null {
+  if (history.timeline === timeline) return lsn;
+  return history.ancestors.find((ancestor) => ancestor.timeline === timeline)?.end ?? null;
 }

@@ -6,6 +6,7 @@ import { setTimeout as after } from 'node:timers';
 import { InvariantError, unreachable } from '../../shared/assert.ts';
 import type { Subscription, Dcs } from '../../shared/dcs/dcs.ts';
 import type { Keys } from '../../shared/dcs/keys.ts';
+import type { MemberId } from '../../shared/domain/node-id.ts';
 import type { Logger } from '../../shared/logging/logger.ts';
 import { monotonicMs } from '../../shared/runtime/clock.ts';
 import { aborted } from '../../shared/runtime/deadline.ts';
@@ -13,6 +14,7 @@ import type { PromiseQuestion } from '../core/promise.ts';
 import type { PromiseReply } from '../machine/asks.ts';
 import type { Effect, Event } from '../machine/events.ts';
 import type { AgentMachine } from '../machine/machine.ts';
+import type { Failpoints } from './failpoints.ts';
 import { answer, type WorldParts } from './world.ts';
 
 export type LoopParts = WorldParts & {
@@ -20,6 +22,7 @@ export type LoopParts = WorldParts & {
   readonly dcs: Dcs;
   readonly keys: Keys;
   readonly log: Logger;
+  readonly failpoints: Failpoints;
   readonly signal: AbortSignal;
   /** A broken invariant: whoever is told fences first and ends the process afterwards. */
   readonly crash: (error: unknown) => void;
@@ -34,6 +37,7 @@ export class AgentLoop {
   readonly #parts: LoopParts;
   readonly #asks = new Map<number, AbortController>();
   readonly #promises = new Map<number, (reply: Given) => void>();
+  readonly #leaves = new Map<number, (mayGo: boolean) => void>();
   readonly #fresh = new Map<number, () => void>();
   readonly #events: Event[] = [];
   /** What comes before the world is ready to answer is nobody's news: the machine asks for all of it anyway. */
@@ -84,6 +88,16 @@ export class AgentLoop {
     });
   }
 
+  /** Whether a member that is about to give up its data is counted on no more. */
+  async leave(member: MemberId): Promise<boolean> {
+    if (!this.#isRunning || this.#leaves.size >= REQUESTS_MAX) return false;
+    const request = ++this.#lastRequest;
+    return new Promise((resolve) => {
+      this.#leaves.set(request, resolve);
+      this.feed({ kind: 'asked-to-leave', request, member });
+    });
+  }
+
   /** Resolves when the local server has been looked at again. */
   async fresh(): Promise<void> {
     if (!this.#isRunning || this.#fresh.size >= REQUESTS_MAX) return;
@@ -123,6 +137,10 @@ export class AgentLoop {
         this.#promises.get(effect.request)?.(effect.reply);
         this.#promises.delete(effect.request);
         return;
+      case 'reply-leave':
+        this.#leaves.get(effect.request)?.(effect.mayGo);
+        this.#leaves.delete(effect.request);
+        return;
       case 'reply-fresh':
         this.#fresh.get(effect.request)?.();
         this.#fresh.delete(effect.request);
@@ -151,7 +169,7 @@ export class AgentLoop {
     const own = new AbortController();
     this.#asks.set(id, own);
     try {
-      const given = await answer(this.#parts, ask, own.signal);
+      const given = await this.#parts.failpoints.around(ask, async () => answer(this.#parts, ask, own.signal));
       this.#asks.delete(id);
       if (!signal.aborted) this.feed({ kind: 'answered', id, answer: given });
     } catch (error) {

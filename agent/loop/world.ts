@@ -49,6 +49,8 @@ export async function answer({ store, postgres, guard, files, peers }: WorldPart
       return peers.status(ask.url, ask.timeoutMs, signal, ask.fresh);
     case 'ask-promise':
       return peers.promise(ask.url, ask.question, ask.timeoutMs, signal);
+    case 'ask-leave':
+      return peers.leave(ask.url, ask.member, ask.timeoutMs, signal);
     case 'say-down':
       return peers.down(ask.url, ask.epoch, ask.holder, ask.timeoutMs, signal);
     case 'probe':

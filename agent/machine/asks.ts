@@ -8,6 +8,7 @@ import type { HistoryEntry, LeaderRecord, NodeRecord, OperationRecord } from '..
 import type { Incarnation, MemberId, NodeName } from '../../shared/domain/node-id.ts';
 import type { TimelineId } from '../../shared/domain/timeline.ts';
 import type { WalPosition } from '../../shared/domain/wal-position.ts';
+import type { Action } from '../core/actions.ts';
 import type { PeerStatus, PromiseAnswer } from '../core/facts.ts';
 import type { PromiseQuestion } from '../core/promise.ts';
 import type { NodeFile } from '../node-file/port.ts';
@@ -52,12 +53,16 @@ export type Look = { readonly state: ServerState; readonly open: boolean };
 /** What another agent says of itself, and when it was asked is the asker's business. */
 export type StatusReply = Omit<PeerStatus, 'askedAtMs' | 'heardAtMs'>;
 
+/** The rule of PROTOCOL P6 by which a record changes. */
+export type Rule = Extract<Action, { kind: 'change' }>['rule'] | 'T0' | 'renew';
+
 type AskTable = {
   // The store.
   'read-store': { readonly body: { readonly budgetMs: number }; readonly answer: StoreRead };
   'change-record': {
-    /** `expected` null: creation (T0). The record carries the nonce; sent again, it is sent unaltered. */
+    /** `expected` null: creation (T0). The record carries the nonce; sent again, it is sent unaltered. `rule` is for those who watch. */
     readonly body: {
+      readonly rule: Rule;
       readonly record: LeaderRecord;
       readonly expected: bigint | null;
       readonly history: HistoryEntry | null;
@@ -88,6 +93,11 @@ type AskTable = {
       readonly holder: MemberId;
       readonly timeoutMs: number;
     };
+    readonly answer: boolean;
+  };
+  /** True: the leader does not count on this incarnation, and never will again (P7.8). */
+  'ask-leave': {
+    readonly body: { readonly name: NodeName; readonly url: string; readonly member: MemberId; readonly timeoutMs: number };
     readonly answer: boolean;
   };
   /** Does that PostgreSQL answer, asked past its agent? */
@@ -124,3 +134,8 @@ export type AskOf<Kind extends AskKind> = { readonly kind: Kind } & AskTable[Kin
 export type AnswerTo<Kind extends AskKind> = AskTable[Kind]['answer'];
 export type Ask = { [Kind in AskKind]: AskOf<Kind> }[AskKind];
 export type Answer = AskTable[AskKind]['answer'];
+
+/** The name under which tests and the simulator let an ask fail, be late, or be the last thing its agent ever did. */
+export function failpointOf(ask: Ask): string {
+  return ask.kind === 'change-record' ? `change-record/${ask.rule}` : ask.kind;
+}

@@ -21,6 +21,8 @@ export type Event =
   | { readonly kind: 'heard-down'; readonly epoch: Epoch; readonly holder: MemberId }
   | { readonly kind: 'heard-claim' }
   | { readonly kind: 'asked-to-promise'; readonly request: number; readonly question: PromiseQuestion }
+  /** A member is about to give up its data. */
+  | { readonly kind: 'asked-to-leave'; readonly request: number; readonly member: MemberId }
   /** Another agent wants to know how this one is, after a fresh look at its server. */
   | { readonly kind: 'asked-fresh'; readonly request: number }
   /** An operator. */
@@ -35,6 +37,7 @@ export type Effect =
   | { readonly kind: 'abandon'; readonly id: number }
   | { readonly kind: 'tell-claimed'; readonly url: string; readonly epoch: Epoch; readonly timeoutMs: number }
   | { readonly kind: 'reply-promise'; readonly request: number; readonly reply: Exclude<PromiseReply, { kind: 'silent' }> }
+  | { readonly kind: 'reply-leave'; readonly request: number; readonly mayGo: boolean }
   | { readonly kind: 'reply-fresh'; readonly request: number }
   | { readonly kind: 'log'; readonly level: LogLevel; readonly event: string; readonly fields: Readonly<Record<string, unknown>> };
 

@@ -12,7 +12,7 @@ import type { Decision } from '../core/decision.ts';
 import type { Facts, Self } from '../core/facts.ts';
 import { EMPTY_MEMORY, type Memory } from '../core/memory.ts';
 import type { NodeFile } from '../node-file/port.ts';
-import type { Look } from './asks.ts';
+import type { Look, Rule } from './asks.ts';
 import type { Effect, Event } from './events.ts';
 import { Canvass } from './canvass.ts';
 import { FailoverClock, type TimedFailover } from './failover-clock.ts';
@@ -44,7 +44,6 @@ export type MachineStart = {
   readonly nowMs: number;
 };
 
-type Rule = Extract<Action, { kind: 'change' }>['rule'] | 'T0' | 'renew';
 type Change = {
   readonly rule: Rule;
   readonly record: LeaderRecord;
@@ -192,6 +191,9 @@ export class AgentMachine {
       case 'asked-fresh':
         this.#looks.again(() => this.#outbox.send({ kind: 'reply-fresh', request: event.request }));
         return;
+      case 'asked-to-leave':
+        this.#outbox.send({ kind: 'reply-leave', request: event.request, mayGo: this.#letGo(event.member) });
+        return;
       case 'takeover':
         this.#onTakeover(event);
         return;
@@ -209,6 +211,16 @@ export class AgentMachine {
     const { record } = this.#store;
     if (record === null) return;
     this.#situation.takeover = { epoch: record.epoch, declareLost, force, askedAtMs: this.#outbox.nowMs };
+  }
+
+  /** P7.8: once asked for, an incarnation is never counted on again; whether it still is, the record, the set in force and a change on its way tell. */
+  #letGo(member: MemberId): boolean {
+    const { record, proposed } = this.#store;
+    if (record === null || record.holder !== this.member) return false;
+    this.#situation.noteLeaving(member);
+    const { inForce } = this.#situation;
+    const counts = [record.set, ...(proposed === null ? [] : [proposed.set]), ...(inForce.kind === 'proven' ? [inForce.set] : [])];
+    return inForce.kind === 'proven' && counts.every(({ members }) => !members.includes(member));
   }
 
   #decide(): void {
@@ -274,8 +286,7 @@ export class AgentMachine {
   #propose(change: Change): void {
     const { rule, record, expected, history } = change;
     if (isClaim(rule)) this.#bench.clock.end('choose');
-    const what = rule === 'renew' ? 'renewal' : 'change';
-    this.#store.propose({ record, expected, history, what, settle: (settled) => this.#onSettled(change, settled) });
+    this.#store.propose({ rule, record, expected, history, settle: (settled) => this.#onSettled(change, settled) });
   }
 
   #onSettled({ rule, record, history }: Change, settled: Settled): void {

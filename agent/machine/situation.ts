@@ -18,6 +18,8 @@ import type { StoreView } from './store-view.ts';
 const PEER_STALE_MS = 1_000;
 /** A `down` or an operator's request concerns the present; it is forgotten when nothing came of it. */
 const EVIDENCE_STALE_MS = 30_000;
+/** Far more than one leader ever lets go. */
+const LEAVING_MAX = 1_024;
 
 export const NO_SIGNS: HolderSigns = {
   member: null,
@@ -46,6 +48,8 @@ export class Situation {
   awakeSinceMs: number;
   readonly confirmations = new Map<MemberId, { readonly epoch: Epoch; readonly askedAtMs: number }>();
   readonly peers = new Map<NodeName, PeerStatus>();
+  /** Incarnations that are about to give up their data, and must not be counted on again. */
+  readonly #leaving = new Set<MemberId>();
   #answers: readonly PromiseAnswer[] = [];
   #generation = 0;
   readonly #failures = new Map<JobKind, { atMs: number; count: number; why: string }>();
@@ -93,6 +97,11 @@ export class Situation {
     this.handover = null;
   }
 
+  noteLeaving(member: MemberId): void {
+    if (this.#leaving.size >= LEAVING_MAX) this.#leaving.clear();
+    this.#leaving.add(member);
+  }
+
   failed(kind: JobKind, why: string): void {
     const count = (this.#failures.get(kind)?.count ?? 0) + 1;
     this.#failures.set(kind, { atMs: this.#outbox.nowMs, count, why });
@@ -131,6 +140,7 @@ export class Situation {
       holder: this.holder,
       awakeSinceMs: this.awakeSinceMs,
       confirmations: this.confirmations,
+      leaving: this.#leaving,
       answers: this.#answers,
       down: this.down,
       // What an operator accepted for one epoch says nothing about the next.

@@ -8,16 +8,16 @@ import type { HistoryEntry, LeaderRecord, NodeRecord, OperationRecord } from '..
 import { nameOf, type NodeName } from '../../shared/domain/node-id.ts';
 import type { Policy } from '../../shared/domain/policy.ts';
 import type { StoreFacts } from '../core/facts.ts';
-import type { ChangeAnswer, StoreItem, StoreRead } from './asks.ts';
+import type { ChangeAnswer, Rule, StoreItem, StoreRead } from './asks.ts';
 import type { Outbox } from './outbox.ts';
 
 export type Settled = { readonly kind: 'committed'; readonly record: LeaderRecord } | { readonly kind: 'lost'; readonly why: string };
 
 type InFlight = {
+  readonly rule: Rule;
   readonly record: LeaderRecord;
   readonly expected: bigint | null;
   readonly history: HistoryEntry | null;
-  readonly what: 'renewal' | 'change';
   /** Before the first copy was sent: the lease counts from here, whichever copy commits. */
   readonly sentAtMs: number;
   readonly settle: (settled: Settled) => void;
@@ -85,12 +85,17 @@ export class StoreView {
       history: this.#history,
       nodes: this.#nodes,
       operation: this.#operation,
-      changeInFlight: this.#inFlight?.what ?? 'none',
+      changeInFlight: this.#inFlight === null ? 'none' : this.#inFlight.rule === 'renew' ? 'renewal' : 'change',
     };
   }
 
   get record(): LeaderRecord | null {
     return this.#view.kind === 'present' ? this.#view.record : null;
+  }
+
+  /** What the record becomes if the change on its way commits. */
+  get proposed(): LeaderRecord | null {
+    return this.#inFlight?.record ?? null;
   }
 
   /** Which store this is, as far as it is trusted; for the node file. */
@@ -132,10 +137,10 @@ export class StoreView {
 
   /** One change of the leader record (S1, S2). `settle` is told once the outcome is definite (S3). */
   propose(change: {
+    readonly rule: Rule;
     readonly record: LeaderRecord;
     readonly expected: bigint | null;
     readonly history: HistoryEntry | null;
-    readonly what: 'renewal' | 'change';
     readonly settle: (settled: Settled) => void;
   }): void {
     assert(this.#inFlight === null, 'one change in flight (S2)');
@@ -243,9 +248,9 @@ export class StoreView {
   }
 
   #send(inFlight: InFlight): void {
-    const { record, expected, history } = inFlight;
+    const { rule, record, expected, history } = inFlight;
     inFlight.resendAtMs = null;
-    const ask = { kind: 'change-record', record, expected, history, budgetMs: 2 * this.#policy.etcdCallMs } as const;
+    const ask = { kind: 'change-record', rule, record, expected, history, budgetMs: 2 * this.#policy.etcdCallMs } as const;
     this.#outbox.ask<'change-record'>(ask, (answer) => {
       if (this.#inFlight === inFlight) this.#onAnswer(inFlight, answer);
     });

@@ -37,6 +37,8 @@ const extent = z.object({
 });
 
 export const downSchema = z.object({ epoch: epochText, holder: memberText });
+export const leaveSchema = z.object({ member: memberText });
+export const leaveAnswerSchema = z.object({ mayGo: z.boolean() });
 export const promiseSchema = z.object({
   ballot: epochText,
   from: memberText,

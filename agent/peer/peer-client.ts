@@ -7,7 +7,7 @@ import type { MemberId } from '../../shared/domain/node-id.ts';
 import { httpJson } from '../../shared/http/client.ts';
 import type { PromiseQuestion } from '../core/promise.ts';
 import type { PromiseReply, StatusReply } from '../machine/asks.ts';
-import { answerSchema, statusSchema } from './messages.ts';
+import { answerSchema, leaveAnswerSchema, statusSchema } from './messages.ts';
 
 export class PeerClient {
   readonly #token: string;
@@ -27,6 +27,13 @@ export class PeerClient {
   async down(agentUrl: string, epoch: Epoch, holder: MemberId, timeoutMs: number, signal: AbortSignal): Promise<boolean> {
     const reply = await this.#post(`${agentUrl}/peer/down`, { epoch: epoch.toString(), holder }, timeoutMs, signal);
     return reply.kind === 'ok' && reply.status === 202;
+  }
+
+  /** True: the leader counts on this incarnation no more. */
+  async leave(agentUrl: string, member: MemberId, timeoutMs: number, signal: AbortSignal): Promise<boolean> {
+    const reply = await this.#post(`${agentUrl}/peer/leave`, { member }, timeoutMs, signal);
+    const parsed = leaveAnswerSchema.safeParse(reply.kind === 'ok' ? reply.body : null);
+    return parsed.success && parsed.data.mayGo;
   }
 
   /** A hint only: the peer reads the record from the store before it believes it. */

@@ -3,7 +3,7 @@
  * loses everything but the node file.
  */
 import { peerStatusOf } from '../../agent/api/node-status.ts';
-import type { Answer, AnswerTo, Ask, AskKind, AskOf, StoreItem } from '../../agent/machine/asks.ts';
+import { failpointOf, type Answer, type AnswerTo, type Ask, type AskKind, type AskOf, type StoreItem } from '../../agent/machine/asks.ts';
 import type { Effect, Event } from '../../agent/machine/events.ts';
 import { AgentMachine } from '../../agent/machine/machine.ts';
 import type { NodeFile } from '../../agent/node-file/port.ts';
@@ -12,6 +12,7 @@ import { InvariantError, unreachable } from '../../shared/assert.ts';
 import { EPOCH_ZERO } from '../../shared/domain/epoch.ts';
 import { parseIncarnation, type Incarnation, type MemberId } from '../../shared/domain/node-id.ts';
 import type { Policy } from '../../shared/domain/policy.ts';
+import type { FailpointAct } from './failpoint.ts';
 import type { SimNode } from './node.ts';
 import { PostgresDoor } from './postgres-door.ts';
 import { Process, runScript, type Script } from './process.ts';
@@ -24,6 +25,7 @@ export type AgentParts = {
   readonly policy: Policy;
   readonly priority: number;
   readonly peer: (name: string) => SimAgent | null;
+  readonly powerOff: (node: SimNode) => void;
 };
 
 const ANNOUNCE_RETRY_MS = 400;
@@ -34,6 +36,7 @@ export class SimAgent {
   readonly #parts: AgentParts;
   readonly #door: PostgresDoor;
   readonly #abandoned = new Set<number>();
+  readonly #leaves = new Map<number, (mayGo: boolean) => void>();
   readonly #fresh = new Map<number, () => void>();
   readonly #promises = new Map<number, (reply: AnswerTo<'ask-promise'>) => void>();
   #machine: AgentMachine | null = null;
@@ -81,6 +84,7 @@ export class SimAgent {
     this.#subscription = null;
     this.#abandoned.clear();
     this.#fresh.clear();
+    this.#leaves.clear();
     this.#promises.clear();
   }
 
@@ -166,6 +170,10 @@ export class SimAgent {
         this.#promises.get(effect.request)?.(effect.reply);
         this.#promises.delete(effect.request);
         return;
+      case 'reply-leave':
+        this.#leaves.get(effect.request)?.(effect.mayGo);
+        this.#leaves.delete(effect.request);
+        return;
       case 'reply-fresh':
         this.#fresh.get(effect.request)?.();
         this.#fresh.delete(effect.request);
@@ -188,11 +196,35 @@ export class SimAgent {
   }
 
   #ask(id: number, ask: Ask): void {
-    const { node } = this;
     const answer = (given: Answer): void => {
       this.#abandoned.delete(id);
       this.#step({ kind: 'answered', id, answer: given });
     };
+    const act = this.node.failpoint.take(ask);
+    if (act === null) this.#carryOut(id, ask, answer);
+    else this.#meet(act, id, ask, answer);
+  }
+
+  /** A failpoint is armed for this ask. */
+  #meet(act: FailpointAct, id: number, ask: Ask, answer: (given: Answer) => void): void {
+    const { world } = this.node;
+    const name = failpointOf(ask);
+    world.mark(`failpoint ${name} ${act.kind}`);
+    world.tell(this.name, () => `FAULT ${name} ${act.kind}${'when' in act ? ` ${act.when}` : ''}`);
+    const failure: Outcome = { kind: 'failed', code: 'PGB-1999', why: 'a failpoint is armed here' };
+    const isAfter = 'when' in act && act.when === 'after';
+    const strike = (given: Answer): void => {
+      if (act.kind === 'agent-dies') this.kill();
+      else if (act.kind === 'machine-dies') this.#parts.powerOff(this.node);
+      else if (act.kind === 'fails') answer(failure);
+      else this.process.after(act.ms, () => answer(given));
+    };
+    if (isAfter || act.kind === 'is-late') this.#carryOut(id, ask, strike);
+    else this.process.after(0.1, () => strike(failure));
+  }
+
+  #carryOut(id: number, ask: Ask, answer: (given: Answer) => void): void {
+    const { node } = this;
     const isWanted = (): boolean => !this.#abandoned.has(id);
     const script = this.#scriptOf(ask, isWanted);
     if (script !== null) {
@@ -236,6 +268,15 @@ export class SimAgent {
           this.#toPeer(ask.url, (peer) => {
             peer.#step({ kind: 'heard-down', epoch: ask.epoch, holder: ask.holder });
             this.#backFrom(ask.url, () => reply(true));
+          }),
+        );
+        return;
+      case 'ask-leave':
+        this.#request<'ask-leave'>(ask.timeoutMs, false, answer, (reply) =>
+          this.#toPeer(ask.url, (peer) => {
+            peer.#requests += 1;
+            peer.#leaves.set(peer.#requests, (mayGo) => this.#backFrom(ask.url, () => reply(mayGo)));
+            peer.#step({ kind: 'asked-to-leave', request: peer.#requests, member: ask.member });
           }),
         );
         return;
@@ -307,7 +348,7 @@ export class SimAgent {
 
   #change(ask: AskOf<'change-record'>, answer: (given: Answer) => void): void {
     const { judge, name } = this.node;
-    judge.onProposed(this.node, ask.record, ask.expected);
+    judge.onProposed(this.node, ask.record, ask.rule);
     this.#openChanges += 1;
     const settle = (given: Answer): void => {
       this.#openChanges -= 1;

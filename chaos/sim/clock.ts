@@ -10,6 +10,7 @@ export class Clock {
   #baseMs: number;
   #sinceMs = 0;
   #isStanding = false;
+  #hasStood = false;
 
   constructor(world: World, baseMs: number, rate: number) {
     this.#world = world;
@@ -21,6 +22,11 @@ export class Clock {
     return this.#isStanding ? this.#baseMs : this.#baseMs + (this.#world.nowMs - this.#sinceMs) * this.#rate;
   }
 
+  /** It has stood still: no lease by this clock says anything about the others' time. */
+  get hasStood(): boolean {
+    return this.#hasStood;
+  }
+
   /** How long in the world's time until this clock shows that instant. */
   delayUntil(atMs: number): number {
     return Math.max(0, (atMs - this.nowMs) / this.#rate);
@@ -29,6 +35,7 @@ export class Clock {
   stand(): void {
     this.#baseMs = this.nowMs;
     this.#isStanding = true;
+    this.#hasStood = true;
   }
 
   go(): void {

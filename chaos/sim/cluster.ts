@@ -34,6 +34,7 @@ export class Cluster {
   readonly nodes: readonly SimNode[];
   readonly agents: readonly SimAgent[];
   readonly proxies: readonly SimProxy[];
+  #nextForceMs = 0;
   readonly tally: Tally = { acknowledged: 0, errors: 0, lastAcknowledgedAtMs: 0, longestGapMs: 0 };
 
   constructor(world: World, options: SimOptions) {
@@ -64,6 +65,7 @@ export class Cluster {
           policy: options.policy,
           priority: 50,
           peer: (other) => agents.find((one) => one.name === other) ?? null,
+          powerOff: (one) => this.powerOff(one),
         }),
     );
     this.agents = agents;
@@ -193,6 +195,23 @@ export class Cluster {
     node.rendered = { sync: { kind: 'placeholder' }, follow: null, credential: null, open: false };
   }
 
+  /** Somebody with a shell and good intentions: pg_ctl promote on a standby. */
+  promoteByHand(node: SimNode): void {
+    const { life } = node;
+    if (life === null || life.role !== 'standby' || life.process.isFrozen) return;
+    this.world.tell(node.name, () => 'FAULT promoted by hand');
+    life.receiver?.end();
+    let id = life.directory.wal.timeline + 1;
+    while (life.directory.historyIds.has(id)) id += 1;
+    life.directory.wal.dropHalf();
+    life.directory.wal.fork(id);
+    this.judge.onHandMade(life.directory);
+    life.directory.historyIds.add(id);
+    life.flushed = life.directory.wal.end;
+    life.role = 'primary';
+    life.writeOwn(150);
+  }
+
   // --- What operators do -------------------------------------------------------------------------------------------------------------------------
 
   /** As the agents' API would accept it: a serving leader, a member of its set, no other operation open. */
@@ -218,6 +237,35 @@ export class Cluster {
       },
       () => undefined,
     );
+  }
+
+  /** With k = 0 only the holder itself may go on. When its data is gone for good, an operator has to say so. */
+  replaceLostLeader(): void {
+    const { record } = this.store;
+    const { leader } = this;
+    if (record === null || leader?.directory?.marker === record.holder || this.world.nowMs < this.#nextForceMs) return;
+    this.#nextForceMs = this.world.nowMs + 3_000;
+    this.forceFailover();
+  }
+
+  /**
+   * T11, in good faith: an operator forces the best node that still runs, and declares lost only machines that are off; those are scrapped, as
+   * was said of them.
+   */
+  forceFailover(): void {
+    const { record } = this.store;
+    const isWhole = (node: SimNode): boolean => this.agentOf(node).machine?.file.dir === 'ok' && node.directory?.marker !== record?.holder;
+    const best = this.nodes
+      .filter((node) => node.isPowered && isWhole(node))
+      .toSorted((a, b) => (b.directory?.wal.end ?? 0) - (a.directory?.wal.end ?? 0))[0];
+    if (record === null || best === undefined) return;
+    const lost = [...record.set.members, record.holder].filter(
+      (member) => !this.nodes.some((node) => node.isPowered && node.directory?.marker === member),
+    );
+    for (const node of this.nodes) if (!node.isPowered && node.directory !== null) this.loseDisk(node);
+    this.world.tell('operator', () => `forces ${best.name}, declares lost ${lost.join(' ') || 'nobody'}`);
+    this.world.mark('an operator forced a failover');
+    this.agentOf(best).takeOver(lost);
   }
 
   #startClients(): void {
@@ -263,7 +311,7 @@ export class Cluster {
       observed: null,
       nonce: 'settled',
     };
-    const history: HistoryEntry = { epoch: epoch(1n), holder, timeline: timelineId(1), floor, why: 'settled', at: '' };
+    const history: HistoryEntry = { epoch: epoch(1n), holder, timeline: timelineId(1), floor, ancestors: [], why: 'settled', at: '' };
     for (const [at, node] of this.nodes.entries()) {
       const member = members[at];
       if (member === undefined) continue;

@@ -32,6 +32,12 @@ export const FAULT_KINDS = [
   'proxy-partition',
   'switchover',
   'double-kill',
+  'agent-dies-at-failpoint',
+  'machine-dies-at-failpoint',
+  'act-fails',
+  'act-is-late',
+  'promote-by-hand',
+  'operator-force',
 ] as const;
 
 export type FaultKind = (typeof FAULT_KINDS)[number];

@@ -5,6 +5,7 @@
 import { unreachable } from '../../shared/assert.ts';
 import type { Cluster } from './cluster.ts';
 import type { FaultKind } from './fault-kinds.ts';
+import { FAILABLE, FAILPOINTS, type Failpoint, type FailpointAct } from './failpoint.ts';
 import type { HostName } from './network.ts';
 import type { SimNode } from './node.ts';
 import type { Random } from './random.ts';
@@ -43,7 +44,7 @@ export class Faults {
   heal(): void {
     this.#isOver = true;
     for (const end of [...this.#open]) end();
-    const { cluster } = { cluster: this.#cluster };
+    const cluster = this.#cluster;
     cluster.store.calm();
     for (const node of cluster.nodes) {
       cluster.powerOn(node);
@@ -146,6 +147,20 @@ export class Faults {
       case 'double-kill':
         cluster.killPostmaster(leader());
         return this.#lose(any());
+      case 'agent-dies-at-failpoint':
+        return this.#arm({ kind: 'agent-dies', when: random.pick(['before', 'after']) });
+      case 'machine-dies-at-failpoint':
+        return this.#arm({ kind: 'machine-dies', when: random.pick(['before', 'after']) });
+      case 'act-fails':
+        return this.#arm({ kind: 'fails', when: random.pick(['before', 'after']) });
+      case 'act-is-late':
+        return this.#arm({ kind: 'is-late', ms: random.pick([60, 400, 2_500]) });
+      case 'promote-by-hand':
+        cluster.promoteByHand(any());
+        return null;
+      case 'operator-force':
+        cluster.forceFailover();
+        return null;
       default:
         return unreachable(kind);
     }
@@ -170,6 +185,20 @@ export class Faults {
     const node = this.#random.pick(victims);
     this.#cluster.loseDisk(node);
     return () => this.#cluster.powerOn(node);
+  }
+
+  /** Whatever died at its failpoint comes back when the fault is over. */
+  #arm(act: FailpointAct): End {
+    const cluster = this.#cluster;
+    const name = this.#random.pick<Failpoint>(act.kind === 'fails' ? FAILABLE : FAILPOINTS);
+    for (const node of cluster.nodes) node.failpoint.arm(name, act);
+    return () => {
+      for (const node of cluster.nodes) {
+        node.failpoint.disarm();
+        cluster.powerOn(node);
+        cluster.startAgent(node);
+      }
+    };
   }
 
   #isolate(host: HostName): End {

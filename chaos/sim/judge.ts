@@ -5,6 +5,7 @@
 import type { NodeFile } from '../../agent/node-file/port.ts';
 import type { Follow, SyncSetting } from '../../agent/postgres/port.ts';
 import type { PromiseAnswer } from '../../agent/core/facts.ts';
+import type { Rule } from '../../agent/machine/asks.ts';
 import type { LeaderRecord } from '../../shared/domain/leader-record.ts';
 import { isSafePair, readQuorumSize, subsetsOfSize, type MemberSet } from '../../shared/domain/member-set.ts';
 import { nameOf, type MemberId } from '../../shared/domain/node-id.ts';
@@ -12,7 +13,7 @@ import { contains, formatPosition } from '../../shared/domain/wal-position.ts';
 import type { Directory } from './directory.ts';
 import type { SimNode } from './node.ts';
 import type { ServerLife } from './server.ts';
-import type { WalRecord } from './wal.ts';
+import type { Wal, WalRecord } from './wal.ts';
 import { Violation, type World } from './world.ts';
 
 export type Operation = {
@@ -35,10 +36,13 @@ export class Judge {
   readonly #timelines = new Map<number, { readonly by: string; readonly fork: number }>();
   readonly #promised = new Map<string, bigint>();
   readonly #inFlight = new Map<string, LeaderRecord>();
+  readonly #handMade = new WeakSet<Wal>();
   #operationCount = 0;
   #epochs = 0;
-  /** An operator has accepted that acknowledged writes may be gone (T11): from then on only what came after counts. */
-  #forgivenUpTo = 0;
+  /** Nonces of claims in which an operator accepted that acknowledged writes may be gone (T11). */
+  readonly #forced = new Set<string>();
+  /** How many of the acknowledged writes were acknowledged before the last of those: from then on only what came after counts. */
+  #forgiven = 0;
   #isAsync = false;
 
   constructor(world: World) {
@@ -77,8 +81,9 @@ export class Judge {
 
   // --- The store ---------------------------------------------------------------------------------------------------------------------
 
-  onProposed(node: SimNode, record: LeaderRecord, _expected: bigint | null): void {
+  onProposed(node: SimNode, record: LeaderRecord, rule: Rule): void {
     this.#inFlight.set(node.name, record);
+    if (rule === 'T11') this.#forced.add(record.nonce);
   }
 
   onRecord(record: LeaderRecord, before: LeaderRecord | null): void {
@@ -91,17 +96,17 @@ export class Judge {
       () =>
         `${tag(record)} ${record.holder} ${record.state.kind} [${record.set.members.map(nameOf).join(' ')}] k=${String(record.set.k)} tl ${String(record.timeline)} floor ${formatPosition(record.floor)}`,
     );
-    if (record.holder !== before?.holder || (record.state.kind === 'promoting' && before.state.kind !== 'promoting'))
-      this.#onClaim(record, before);
+    if (record.holder !== before?.holder || (record.state.kind === 'promoting' && before.state.kind !== 'promoting')) this.#onClaim(record);
     this.#checkDead(record);
     this.#checkPairs(record);
-    if (!this.#isAsync) for (const one of this.#acknowledged) if (one.end > this.#forgivenUpTo) this.#checkReadQuorums(record, one);
+    if (!this.#isAsync)
+      for (let at = this.#forgiven; at < this.#acknowledged.length; at += 1) this.#checkReadQuorums(record, this.#acknowledged[at]);
   }
 
-  #onClaim(record: LeaderRecord, before: LeaderRecord | null): void {
+  #onClaim(record: LeaderRecord): void {
     this.#epochs += 1;
     const holder = this.#nodeOf(record.holder);
-    if (record.barred.length > (before?.barred.length ?? 0)) this.#forgivenUpTo = Number.POSITIVE_INFINITY;
+    if (this.#forced.has(record.nonce)) this.#forgiven = this.#acknowledged.length;
     if (holder === null || holder.directory === null) return;
     const { wal } = holder.directory;
     if (!contains(wal.extentAt(wal.end), record.floor))
@@ -112,8 +117,9 @@ export class Judge {
   /** I1: everything acknowledged is in the holder's WAL. */
   #checkHolder(holder: SimNode, record: LeaderRecord): void {
     if (this.#isAsync || holder.directory === null) return;
-    for (const one of this.#acknowledged) {
-      if (one.end <= this.#forgivenUpTo || holder.directory.wal.has(one)) continue;
+    for (let at = this.#forgiven; at < this.#acknowledged.length; at += 1) {
+      const one = this.#acknowledged[at];
+      if (one === undefined || holder.directory.wal.has(one)) continue;
       throw new Violation(
         'I1',
         `${record.holder} holds ${tag(record)} without acknowledged write ${String(one.operation)} at ${String(one.timeline)}:${String(one.end)}`,
@@ -122,7 +128,8 @@ export class Judge {
   }
 
   /** I2: whoever a read quorum of the record would let claim has this write. */
-  #checkReadQuorums(record: LeaderRecord, write: WalRecord): void {
+  #checkReadQuorums(record: LeaderRecord, write: WalRecord | undefined): void {
+    if (write === undefined) return;
     const size = readQuorumSize(record.set);
     if (size === 'holder-only') return;
     for (const quorum of subsetsOfSize(record.set.members, size)) {
@@ -132,13 +139,13 @@ export class Judge {
       for (const member of members) {
         const wal = member?.directory?.wal;
         if (wal === undefined) continue;
-        if (Number(wal.historyAt(wal.end).timeline) === Number(record.timeline)) required = Math.max(required, wal.end);
+        required = Math.max(required, reachedOn(wal, Number(record.timeline)));
       }
       for (const node of this.#nodes) {
         if (node.directory === null || !node.directory.isWhole) continue;
         const { wal } = node.directory;
         const extent = wal.extentAt(wal.end);
-        if (!contains(extent, record.floor)) continue;
+        if (!contains(extent, record.floor) || this.#hasForeignTail(wal)) continue;
         if (required > 0 && !contains(extent, { timeline: record.timeline, lsn: BigInt(required) as typeof extent.lsn })) continue;
         if (!wal.has(write))
           throw new Violation(
@@ -147,6 +154,11 @@ export class Judge {
           );
       }
     }
+  }
+
+  /** Its timeline was begun by hand, so it may not claim; what it acknowledged before is still there. */
+  #hasForeignTail(wal: Wal): boolean {
+    return this.#handMade.has(wal);
   }
 
   /** I10 */
@@ -196,15 +208,16 @@ export class Judge {
     this.#acknowledged.push(record);
     if (epoch > this.#newestEpoch) this.#newestEpoch = epoch;
     this.#world.tell(node.name, () => `acknowledges ${String(record.operation)} in epoch ${epoch.toString()}`);
-    if (this.#isAsync) return;
-    if (epoch < operation.afterEpoch)
+    // Where only time fences, a thawed node may say a few words before its guard has looked, and a machine that stood still knows no better.
+    const isExcused = this.#isAsync && (node.clock.hasStood || node.awakeForMs < GUARD_SLACK_MS);
+    if (epoch < operation.afterEpoch && !isExcused)
       throw new Violation(
         'I4',
         `${node.name} acknowledged in epoch ${epoch.toString()} what was invoked after an acknowledgement of epoch ${operation.afterEpoch.toString()}`,
       );
     this.#checkRight(node, life);
     const leader = this.#record;
-    if (leader === null) return;
+    if (leader === null || this.#isAsync) return;
     const holder = this.#nodeOf(leader.holder);
     if (holder?.directory !== null && holder !== null && !holder.directory.wal.has(record))
       throw new Violation(
@@ -270,6 +283,11 @@ export class Judge {
       );
   }
 
+  /** Somebody promoted a standby past every agent. */
+  onHandMade(directory: Directory): void {
+    this.#handMade.add(directory.wal);
+  }
+
   onStart(node: SimNode, directory: Directory, primaryEpoch: bigint | null): void {
     if (!directory.isWhole) throw new Violation('I14', `${node.name} starts a half-made directory`);
     if (primaryEpoch !== null && node.file !== null && node.file.promised > primaryEpoch)
@@ -313,6 +331,19 @@ export class Judge {
         throw new Violation('I14', `${node.name} gives up a directory that may still acknowledge for ${nameOf(record.holder)}`);
   }
 
+  /** H17: whoever comes in may see everything that surfaced in recovery or promotion, so the quorum must have it. */
+  onOpen(node: SimNode): void {
+    const { record } = this;
+    const { life } = node;
+    if (record === null || life === null || life.role !== 'primary' || record.set.k === 0 || this.#nodeOf(record.holder) !== node) return;
+    const have = record.set.members.filter((member) => (this.#nodeOf(member)?.directory?.wal.end ?? 0) >= life.surfacedUpTo);
+    if (have.length < record.set.k)
+      throw new Violation(
+        'H17',
+        `${node.name} lets clients in although only ${String(have.length)} of ${describe(record.set)} have what surfaced`,
+      );
+  }
+
   /** At the end everything acknowledged is there. */
   checkFinal(leader: SimNode): void {
     const record = this.#record;
@@ -324,6 +355,11 @@ export class Judge {
     const node = this.#nodes.find(({ name }) => name === nameOf(member));
     return node?.directory?.marker === member ? node : null;
   }
+}
+
+function reachedOn(wal: Wal, timeline: number): number {
+  if (wal.timeline === timeline) return wal.end;
+  return wal.ancestors.find((ancestor) => ancestor.timeline === timeline)?.end ?? 0;
 }
 
 function tag(record: LeaderRecord): string {

@@ -7,6 +7,7 @@ import type { Follow } from '../../agent/postgres/port.ts';
 import type { NodeName } from '../../shared/domain/node-id.ts';
 import type { Clock } from './clock.ts';
 import { freshRendered, type Directory, type Rendered } from './directory.ts';
+import { ArmedFailpoint } from './failpoint.ts';
 import { SimGuard } from './guard.ts';
 import type { Judge } from './judge.ts';
 import type { Network } from './network.ts';
@@ -45,6 +46,7 @@ export class SimNode {
   readonly world: World;
   readonly network: Network;
   readonly judge: Judge;
+  readonly failpoint = new ArmedFailpoint();
   readonly disk: Disk = { flushMs: () => this.flushMs(), whenBack: (act) => this.whenDiskBack(act) };
   readonly weather: Weather = { flushMs: 0.6, diskHangs: 0, replayMs: 1, checkpointerBusyShare: 0.05 };
   directory: Directory | null = null;

@@ -222,6 +222,7 @@ export class PostgresDoor {
 
   *setOpen({ open }: AskOf<'set-open'>): Script<Outcome> {
     yield this.#node.random.skewed(1, 8);
+    if (open) this.#node.judge.onOpen(this.#node);
     this.#node.rendered.open = open;
     return DONE;
   }
@@ -312,14 +313,16 @@ export class PostgresDoor {
     directory.historyIds.add(id);
     directory.wasPrimary = true;
     life.flushed = directory.wal.end;
+    life.surfacedUpTo = directory.wal.end;
     life.role = 'primary';
     life.writeOwn(150);
   }
 
+  /** What the adapter can see: a fresh session's value, a probe that waits, and the priority each walsender shows. */
   #isInForce(setting: SyncSetting): boolean {
     const { life } = this.#node;
     if (life === null || !sameSync(life.sync.setting, setting)) return false;
-    if (life.sync.doesWait !== (setting.kind !== 'no-wait')) return false;
+    if (setting.kind !== 'no-wait' && !life.sync.doesWait) return false;
     return this.#stale(setting).length === 0;
   }
 
@@ -328,8 +331,7 @@ export class PostgresDoor {
     const { life } = this.#node;
     if (life === null || life.role !== 'primary') return [];
     return life.senders.filter(
-      ({ acknowledger, member }) =>
-        expectedPriority(acknowledger.copy, member) !== expectedPriority(setting, member) || !sameSync(acknowledger.copy, setting),
+      ({ acknowledger, member }) => expectedPriority(acknowledger.copy, member) !== expectedPriority(setting, member),
     );
   }
 

@@ -24,6 +24,8 @@ const WHOLE_WITHIN_MS = 60_000;
 /** Whole for this long, with writes acknowledged all the time. */
 const STEADY_MS = 1_000;
 const CHECK_MS = 50;
+/** An operator notices by then that the one copy everybody waits for is gone. */
+const OPERATOR_AFTER_MS = 8_000;
 
 export function runSeed(
   seed: number,
@@ -64,6 +66,7 @@ function heal(cluster: Cluster): void {
   let why: string | null = 'nothing was seen';
   while (wholeSinceMs === null || world.nowMs - wholeSinceMs < STEADY_MS) {
     world.run(world.nowMs + CHECK_MS);
+    if (world.nowMs - healedAtMs > OPERATOR_AFTER_MS) cluster.replaceLostLeader();
     why = whyNotWhole(cluster);
     if (why === null) wholeSinceMs ??= world.nowMs;
     else wholeSinceMs = null;

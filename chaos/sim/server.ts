@@ -53,6 +53,8 @@ export class ServerLife {
   receiver: Receiver | null = null;
   /** A byte has come in this life; before that PostgreSQL cannot say what it received. */
   hasReceived = false;
+  /** A primary: where it stood when it became one. What it held by then may be unknown to its standbys. */
+  surfacedUpTo: number;
   /** End of what is durable of a primary's own writing. */
   flushed: number;
   replayed: number;
@@ -67,6 +69,7 @@ export class ServerLife {
     this.process.start();
     this.directory = parts.directory;
     this.flushed = parts.directory.wal.end;
+    this.surfacedUpTo = parts.directory.wal.end;
     this.replayed = parts.directory.wal.end;
     this.sync = new SyncRep(parts.sync, { owner: this.process, random: parts.random, busyShare: parts.checkpointerBusyShare });
   }

@@ -53,9 +53,10 @@ export class SyncRep {
     return this.#acknowledgers;
   }
 
-  /** Every value that may decide an acknowledgement now. */
+  /** Every value that may decide an acknowledgement now: a walsender whose own copy does not count it releases nobody. */
   possible(): readonly SyncSetting[] {
-    return [this.#file, ...this.#acknowledgers.map(({ copy }) => copy), ...(this.#doesWait ? [] : [{ kind: 'no-wait' } as const])];
+    const copies = this.#acknowledgers.filter(({ copy, member }) => expectedPriority(copy, member) > 0).map(({ copy }) => copy);
+    return [this.#file, ...copies, ...(this.#doesWait ? [] : [{ kind: 'no-wait' } as const])];
   }
 
   write(setting: SyncSetting): void {

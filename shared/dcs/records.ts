@@ -94,6 +94,7 @@ const historySchema = z.object({
   holder: memberIdText,
   timeline: timelineNumber,
   floor: position,
+  ancestors: z.array(z.strictObject({ timeline: timelineNumber, end: lsnText })),
   why: z.string(),
   at: z.string(),
 });

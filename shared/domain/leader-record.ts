@@ -5,7 +5,7 @@
 import type { Epoch } from './epoch.ts';
 import type { MemberSet } from './member-set.ts';
 import type { MemberId } from './node-id.ts';
-import type { TimelineId } from './timeline.ts';
+import type { Ancestor, TimelineId } from './timeline.ts';
 import type { WalPosition } from './wal-position.ts';
 
 export type DurabilityMode = 'quorum' | 'async';
@@ -46,6 +46,8 @@ export type HistoryEntry = {
   readonly holder: MemberId;
   readonly timeline: TimelineId;
   readonly floor: WalPosition;
+  /** How the floor's own timeline came to be, so that this entry alone tells the whole road to the timeline it reserves. */
+  readonly ancestors: readonly Ancestor[];
   readonly why: string;
   /** Wall time, ISO 8601, for humans only. */
   readonly at: string;

@@ -4,6 +4,7 @@
  */
 import { assert } from '../../../shared/assert.ts';
 import type { LeaderRecord } from '../../../shared/domain/leader-record.ts';
+import { nameOf, type MemberId } from '../../../shared/domain/node-id.ts';
 import type { WalPosition } from '../../../shared/domain/wal-position.ts';
 import type { Job } from '../../core/actions.ts';
 import { roadTo } from '../../core/extent.ts';
@@ -11,7 +12,7 @@ import type { NodeFile } from '../../node-file/port.ts';
 import type { Follow, Outcome } from '../../postgres/port.ts';
 import type { Made } from '../asks.ts';
 import { accepting } from '../node-file-keeper.ts';
-import { ask, DONE, failed, followOf, freshIncarnation, look, save, type Bench, type Recipe } from '../recipe.ts';
+import { addressOf, ask, DONE, failed, followOf, freshIncarnation, look, save, type Bench, type Recipe } from '../recipe.ts';
 
 const PROBE_MS = 2_000;
 
@@ -61,6 +62,18 @@ export function* rewind(bench: Bench, job: Extract<Job, { kind: 'rewind' }>): Re
   return yield* saveAndLook((current) => ({ ...accepts(current), dir: 'ok' }));
 }
 
+/** P7.8: a directory is given up only when nobody counts on it any more, and whoever leads says so. */
+export function* leave(bench: Bench, leader: MemberId): Recipe<Outcome> {
+  const { situation, policy, file } = bench;
+  // What was never part of the cluster, nobody has ever counted on.
+  if (file.current.accepted === null) return DONE;
+  const node = addressOf(bench, leader);
+  if (node === null) return failed('PGB-1405', 'the address of the leader is not known');
+  const question = { name: nameOf(leader), url: node.agentUrl, member: situation.member, timeoutMs: policy.promiseAttemptMs };
+  const mayGo = yield* ask<'ask-leave'>({ kind: 'ask-leave', ...question });
+  return mayGo ? DONE : failed('PGB-1405', 'the leader still counts on this member');
+}
+
 /** Where the road to the record's timeline left what this node has; null: it cannot be told. */
 function forkOf({ store, situation }: Bench): WalPosition | null {
   const { record } = store;
@@ -86,6 +99,8 @@ function* begin(bench: Bench, { from, epoch }: Extract<Job, { kind: 'clone' | 'r
   // What there is may be the last good copy; nobody gives it up for a source that does not answer.
   const answers = yield* ask<'probe'>({ kind: 'probe', host: known.host, port: known.port, deadlineMs: PROBE_MS });
   if (!answers) return failed('PGB-1310', `PostgreSQL of the leader at ${known.host}:${String(known.port)} does not answer`);
+  const left = yield* leave(bench, from);
+  if (left.kind === 'failed') return left;
   situation.forgetServer();
   const incarnation = yield* freshIncarnation();
   const noted = yield* save((file): NodeFile => ({

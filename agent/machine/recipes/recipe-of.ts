@@ -4,7 +4,7 @@ import { slotName } from '../../../shared/domain/node-id.ts';
 import type { Job } from '../../core/actions.ts';
 import type { Outcome } from '../../postgres/port.ts';
 import { ask, type Bench, type Recipe } from '../recipe.ts';
-import { adopt, clone, discard, initialize, rewind } from './directory.ts';
+import { adopt, clone, discard, initialize, leave, rewind } from './directory.ts';
 import { promote } from './promote.ts';
 import { fetchWal, keepPromise } from './promise.ts';
 import { follow, kill, open, startPrimary, startStandby } from './server.ts';
@@ -45,6 +45,8 @@ export function recipeOf(bench: Bench, job: Job): Recipe<Outcome> {
       return open(bench, job.epoch);
     case 'stop-for-switchover':
       return stopForSwitchover(bench, job.operation);
+    case 'leave':
+      return leave(bench, job.from);
     case 'slots':
       return ask<'keep-slots'>({ kind: 'keep-slots', slots: job.members.map(slotName) });
     default:

@@ -273,8 +273,8 @@ describe('a stopped node that sees a newer epoch', () => {
     };
     expect(
       kinds(decide(factsOf(at(451n), inside, N1), EMPTY_MEMORY).actions),
-      'not while it may still be asked for acknowledged WAL (I14)',
-    ).toEqual([]);
+      'not while it may still be asked for acknowledged WAL (I14): the leader has to let it go first',
+    ).toEqual(['job:leave']);
     const outside = {
       ...newer,
       view: presentOf(recordOf({ epoch: epoch(5n), holder: N3, timeline: timelineId(2), set: memberSet([N2], 1) })),
@@ -284,7 +284,7 @@ describe('a stopped node that sees a newer epoch', () => {
 
   test('clones when the rewind has failed', () => {
     const outside = { ...newer, view: presentOf(recordOf({ epoch: epoch(5n), holder: N3, timeline: timelineId(2), set: NOBODY })) };
-    const facts = { ...at(451n), failures: new Map([['rewind' as const, { atMs: NOW_MS - 10, count: 1, why: 'x' }]]) };
+    const facts = { ...at(451n), failures: new Map([['rewind' as const, { atMs: NOW_MS - 10, count: 1, why: 'PGB-1311 x' }]]) };
     expect(kinds(decide(factsOf(facts, outside, N1), EMPTY_MEMORY).actions)).toEqual(['job:clone']);
   });
 

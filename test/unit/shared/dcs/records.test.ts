@@ -76,6 +76,7 @@ const anyHistory: fc.Arbitrary<HistoryEntry> = fc.record({
   holder: anyMember,
   timeline: anyTimeline,
   floor: anyPosition,
+  ancestors: fc.array(fc.record({ timeline: anyTimeline, end: anyPosition.map(({ lsn }) => lsn) }), { maxLength: 3 }),
   why: fc.string({ unit: 'grapheme' }),
   at: fc.constant('2026-01-01T00:00:00.000Z'),
 });
