@@ -319,6 +319,15 @@ function claimedSet(facts: Facts, members: readonly MemberId[]): MemberSet {
   return members.length === 0 ? NOBODY : memberSet(members, quorumFor(members.length, facts.self.policy.k));
 }
 
+/** Also those that somebody began by hand, as far as they can be heard of: two contents under one id would not be told apart (H4). */
+function knownTimelines({ store, peers, answers }: Facts): readonly TimelineId[] {
+  const extents = [...[...peers.values()].map(({ extent }) => extent), ...answers.map(({ extent }) => extent)];
+  return [
+    ...store.history.map(({ timeline }) => timeline),
+    ...extents.flatMap((extent) => (extent === null ? [] : [extent.history.timeline])),
+  ];
+}
+
 type Claim = {
   readonly rule: 'T1' | 'T2' | 'T11';
   readonly boundary: WalExtent;
@@ -329,9 +338,7 @@ type Claim = {
 
 function claim(facts: Facts, memory: Memory, { record, modRevision }: Present, { rule, boundary, set, why, barred }: Claim): Decision {
   const ballot: Epoch = memory.candidacy?.ballot ?? nextEpoch(record.epoch);
-  const timeline: TimelineId = timelineId(
-    1 + Math.max(record.timeline, boundary.history.timeline, ...facts.store.history.map((entry) => entry.timeline)),
-  );
+  const timeline: TimelineId = timelineId(1 + Math.max(record.timeline, boundary.history.timeline, ...knownTimelines(facts)));
   const floor = extentPosition(boundary);
   const next: LeaderRecord = {
     ...record,

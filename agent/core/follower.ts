@@ -5,6 +5,7 @@
 import type { LeaderRecord } from '../../shared/domain/leader-record.ts';
 import { memberSet, quorumFor, sameSet } from '../../shared/domain/member-set.ts';
 import { nameOf } from '../../shared/domain/node-id.ts';
+import type { WalExtent } from '../../shared/domain/wal-position.ts';
 import { alarmed, decision, job, mayRetry, type Decision, type Present } from './decision.ts';
 import { isOurUnnoted } from './own-directory.ts';
 import { isOnRoad, ownExtent, roadTo, settledExtent } from './extent.ts';
@@ -92,6 +93,7 @@ function startAgain(facts: Facts, memory: Memory, present: Present): Decision {
   if (facts.takeover?.force === true && mayRetry(facts, 'start-standby'))
     return decision(memory, 'following', 'starting as a standby to be forced', job({ kind: 'start-standby', record, follow: false }));
   if (!isOnRoad(state.extent, road)) return rejoin(facts, memory, record, OFF_THE_ROAD);
+  if (state.wasPrimary && !wasOurs(facts, state.extent)) return rejoin(facts, memory, record, 'somebody promoted it past pgbaton');
   if (memory.rebuild?.epoch === record.epoch && memory.rebuild.member === facts.self.member)
     return rejoin(facts, memory, record, memory.rebuild.why);
   if (!mayRetry(facts, 'start-standby')) {
@@ -100,6 +102,17 @@ function startAgain(facts: Facts, memory: Memory, present: Present): Decision {
     return decision(memory, 'rejoining', `start failed: ${failure?.why ?? ''}; trying again shortly`);
   }
   return decision(memory, 'following', 'starting as a standby', job({ kind: 'start-standby', record, follow: mayFollow(facts, record) }));
+}
+
+/**
+ * Did this incarnation become a primary on that timeline by a claim? Promoted by hand at the very place and under the very number of a claim elsewhere,
+ * its WAL looks like part of the road, and is not (H4).
+ */
+function wasOurs({ file, self, store }: Facts, extent: WalExtent): boolean {
+  const { timeline } = extent.history;
+  // The timeline a cluster was created on was begun by nobody's promotion.
+  if (store.history.some((entry) => entry.timeline === timeline && entry.floor.timeline === timeline)) return true;
+  return file.promotion?.timeline === timeline || (file.accepted?.holder === self.member && file.accepted.timeline === timeline);
 }
 
 function isPromotionCut({ file }: Facts, record: LeaderRecord): boolean {

@@ -319,5 +319,9 @@ function finishPromotion(facts: Facts, memory: Memory, present: Present, server:
     'promoting',
     `promoted; waiting for ${String(record.set.k)} of ${describe(record.set.members)} to attach`,
   );
-  return alsoRenew(step, renew);
+  // One that has just been cloned has no slots yet, and without theirs the members cannot attach.
+  const slots = step.actions.some(({ kind }) => kind === 'job')
+    ? { actions: [], memory: step.memory }
+    : keepSlots(facts, step.memory, server);
+  return alsoRenew({ ...step, memory: slots.memory, actions: [...step.actions, ...slots.actions] }, renew);
 }

@@ -372,14 +372,15 @@ export class SimAgent {
   #save(file: NodeFile, onSaved: (outcome: Outcome) => void): void {
     const { node } = this;
     const settle = this.process.inThisLife(() => onSaved({ kind: 'done' }));
+    const { boots } = node;
     const write = (): void => {
       const ms = node.flushMs();
       if (!Number.isFinite(ms)) {
-        node.whenDiskBack(write);
+        node.whenDiskBack(this.process.inThisLife(write));
         return;
       }
       node.world.after(ms, () => {
-        if (!node.isPowered) return;
+        if (node.boots !== boots) return;
         node.judge.onSaved(node, file);
         node.file = file;
         settle();

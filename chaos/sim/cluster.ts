@@ -137,6 +137,7 @@ export class Cluster {
     if (!node.isPowered) return;
     this.world.tell(node.name, () => 'FAULT machine lost');
     node.isPowered = false;
+    node.boots += 1;
     node.endServer();
     node.guard.process.kill();
     this.agentOf(node).kill();

@@ -54,6 +54,8 @@ export class SimNode {
   file: NodeFile | null = null;
   life: ServerLife | null = null;
   isPowered = true;
+  /** How often the machine has been switched on: what was on its way to the disk before is gone. */
+  boots = 0;
   /** The world's time at the last thaw of anything here. */
   thawedAtMs = Number.NEGATIVE_INFINITY;
   onGuardChange: () => void = () => undefined;
