@@ -200,21 +200,25 @@ export class SimAgent {
       this.#abandoned.delete(id);
       this.#step({ kind: 'answered', id, answer: given });
     };
-    const act = this.node.failpoint.take(ask);
-    if (act === null) this.#carryOut(id, ask, answer);
-    else this.#meet(act, id, ask, answer);
+    const met = this.node.failpoint.take(ask);
+    if (met === null) {
+      this.#carryOut(id, ask, answer);
+      return;
+    }
+    this.node.world.mark(`failpoint ${met.name}`);
+    this.#meet(met.act, id, ask, answer);
   }
 
   /** A failpoint is armed for this ask. */
   #meet(act: FailpointAct, id: number, ask: Ask, answer: (given: Answer) => void): void {
     const { world } = this.node;
     const name = failpointOf(ask);
-    world.mark(`failpoint ${name} ${act.kind}`);
     world.tell(this.name, () => `FAULT ${name} ${act.kind}${'when' in act ? ` ${act.when}` : ''}`);
     const failure: Outcome = { kind: 'failed', code: 'PGB-1999', why: 'a failpoint is armed here' };
     const isAfter = 'when' in act && act.when === 'after';
     const strike = (given: Answer): void => {
-      if (act.kind === 'agent-dies') this.kill();
+      if (this.node.failpoint.isClosed) answer(given);
+      else if (act.kind === 'agent-dies') this.kill();
       else if (act.kind === 'machine-dies') this.#parts.powerOff(this.node);
       else if (act.kind === 'fails') answer(failure);
       else this.process.after(act.ms, () => answer(given));
@@ -333,7 +337,7 @@ export class SimAgent {
   #request<Kind extends AskKind>(
     budgetMs: number,
     none: AnswerTo<Kind>,
-    answer: (given: Answer) => void,
+    answer: (given: AnswerTo<Kind>) => void,
     send: (reply: (given: AnswerTo<Kind>) => void) => void,
   ): void {
     let isOpen = true;
@@ -350,14 +354,23 @@ export class SimAgent {
     const { judge, name } = this.node;
     judge.onProposed(this.node, ask.record, ask.rule);
     this.#openChanges += 1;
-    const settle = (given: Answer): void => {
+    const settle = (given: AnswerTo<'change-record'>): void => {
       this.#openChanges -= 1;
+      this.#markChange(ask, given.kind);
       answer(given);
     };
     if (this.#openChanges > 1) throw new Violation('I13', `${name} has two changes in flight`);
     this.#request<'change-record'>(ask.budgetMs, { kind: 'unknown', why: 'no answer' }, settle, (reply) =>
       this.#parts.store.change(name, ask, reply),
     );
+  }
+
+  #markChange({ rule }: AskOf<'change-record'>, outcome: string): void {
+    const { world } = this.node;
+    if (outcome === 'committed') world.mark(`rule ${rule}`);
+    if (outcome === 'lost' && rule === 'T1') world.mark('a claim lost its compare');
+    if (outcome === 'unknown' && rule === 'T7') world.mark('a change of the set ended unknown');
+    if (outcome === 'committed' && rule === 'T9-abort') world.mark('a switchover was taken back');
   }
 
   #takeTurn(answer: (given: Answer) => void): void {

@@ -24,6 +24,7 @@ import type { World } from './world.ts';
 
 const SYSTEM_ID = '7000000000000000001';
 const CLIENT_HOST: HostName = 'clients';
+const LOOK_MS = 40;
 
 export class Cluster {
   readonly world: World;
@@ -81,6 +82,11 @@ export class Cluster {
     for (const agent of this.agents) world.after(random.between(0, 300), () => agent.start());
     for (const proxy of this.proxies) proxy.start();
     this.#startClients();
+    const look = (): void => {
+      this.judge.look();
+      world.after(LOOK_MS, look);
+    };
+    look();
   }
 
   /** Everything that has a host of its own and can be cut off. */
@@ -117,6 +123,7 @@ export class Cluster {
 
   killAgent(node: SimNode): void {
     this.world.tell(node.name, () => 'FAULT agent killed');
+    this.#markDeath(node);
     this.agentOf(node).kill();
   }
 
@@ -136,6 +143,7 @@ export class Cluster {
   powerOff(node: SimNode): void {
     if (!node.isPowered) return;
     this.world.tell(node.name, () => 'FAULT machine lost');
+    this.#markDeath(node);
     node.isPowered = false;
     node.boots += 1;
     node.endServer();
@@ -214,6 +222,17 @@ export class Cluster {
   }
 
   // --- What operators do -------------------------------------------------------------------------------------------------------------------------
+
+  #markDeath(node: SimNode): void {
+    const { record } = this.store;
+    const machine = this.agentOf(node).machine;
+    const { world } = this;
+    if (machine === null || record === null) return;
+    if (machine.decision.state === 'candidate' && record.holder !== machine.member)
+      world.mark('a candidate died between promise and claim');
+    if (record.state.kind === 'promoting' && record.holder === machine.member) world.mark('a holder died between claim and serving');
+    if (machine.file.dir === 'rebuilding' && node.directory?.isWhole === false) world.mark('a rewind was cut short');
+  }
 
   /** As the agents' API would accept it: a serving leader, a member of its set, no other operation open. */
   requestSwitchover(target: SimNode): void {

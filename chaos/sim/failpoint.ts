@@ -49,6 +49,8 @@ export type Failpoint = (typeof FAILPOINTS)[number];
 export class ArmedFailpoint {
   #armed: { readonly name: Failpoint; readonly act: FailpointAct } | null = null;
 
+  #isClosed = false;
+
   arm(name: Failpoint, act: FailpointAct): void {
     this.#armed = { name, act };
   }
@@ -57,11 +59,21 @@ export class ArmedFailpoint {
     this.#armed = null;
   }
 
-  /** What this ask is to meet; null: nothing. */
-  take(ask: Ask): FailpointAct | null {
-    if (this.#armed === null || this.#armed.name !== failpointOf(ask)) return null;
-    const { act } = this.#armed;
+  /** Nothing goes wrong any more, not even what was begun before. */
+  close(): void {
     this.#armed = null;
-    return act;
+    this.#isClosed = true;
+  }
+
+  get isClosed(): boolean {
+    return this.#isClosed;
+  }
+
+  /** What this ask is to meet; null: nothing. */
+  take(ask: Ask): { readonly name: Failpoint; readonly act: FailpointAct } | null {
+    if (this.#armed === null || this.#armed.name !== failpointOf(ask)) return null;
+    const armed = this.#armed;
+    this.#armed = null;
+    return armed;
   }
 }

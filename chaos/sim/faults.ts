@@ -45,6 +45,7 @@ export class Faults {
     this.#isOver = true;
     for (const end of [...this.#open]) end();
     const cluster = this.#cluster;
+    for (const node of cluster.nodes) node.failpoint.close();
     cluster.store.calm();
     for (const node of cluster.nodes) {
       cluster.powerOn(node);
@@ -192,6 +193,7 @@ export class Faults {
     const cluster = this.#cluster;
     const name = this.#random.pick<Failpoint>(act.kind === 'fails' ? FAILABLE : FAILPOINTS);
     for (const node of cluster.nodes) node.failpoint.arm(name, act);
+    if (this.#random.chance(0.7)) this.#provoke(name);
     return () => {
       for (const node of cluster.nodes) {
         node.failpoint.disarm();
@@ -199,6 +201,25 @@ export class Faults {
         cluster.startAgent(node);
       }
     };
+  }
+
+  /** Waiting for an ask of that kind to come about by itself could take for ever. */
+  #provoke(name: Failpoint): void {
+    const cluster = this.#cluster;
+    switch (name) {
+      case 'stop-fast':
+      case 'change-record/T2':
+      case 'change-record/T9':
+      case 'change-record/T9-abort':
+        cluster.requestSwitchover(this.#random.pick(cluster.nodes));
+        return;
+      case 'clone':
+      case 'rewind':
+        cluster.promoteByHand(this.#random.pick(cluster.nodes));
+        return;
+      default:
+        cluster.killPostmaster(cluster.leader ?? this.#random.pick(cluster.nodes));
+    }
   }
 
   #isolate(host: HostName): End {

@@ -180,6 +180,7 @@ export class SimGuard {
     if (this.#parts.life() === null || this.#ending === 'fenced') return;
     if (!mustFence({ purpose: this.#purpose, promoted: this.#promoted }, this.#right, this.#parts.clock.nowMs)) return;
     this.#ending = null;
+    this.#parts.world.mark('a guard ended a primary at its deadline');
     this.kill('fenced');
   }
 }

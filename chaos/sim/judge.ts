@@ -38,12 +38,15 @@ export class Judge {
   readonly #inFlight = new Map<string, LeaderRecord>();
   readonly #handMade = new WeakSet<Wal>();
   #operationCount = 0;
+  #epochsWithWrites = 0;
+  #renewedAtMs = 0;
   #epochs = 0;
   /** Nonces of claims in which an operator accepted that acknowledged writes may be gone (T11). */
   readonly #forced = new Set<string>();
   /** How many of the acknowledged writes were acknowledged before the last of those: from then on only what came after counts. */
   #forgiven = 0;
   #isAsync = false;
+  #hasDegraded = false;
 
   constructor(world: World) {
     this.#world = world;
@@ -68,6 +71,21 @@ export class Judge {
     this.#isAsync = isAsync;
   }
 
+  /** Seen from time to time: states that only a look at everything can tell. */
+  look(): void {
+    const primaries = this.#nodes.filter(({ life }) => life?.role === 'primary').length;
+    if (primaries >= 2) this.#world.mark('two PostgreSQL primaries at once');
+    if (primaries >= 3) this.#world.mark('three PostgreSQL primaries at once');
+    const holder = this.#record === null ? null : this.#nodeOf(this.#record.holder);
+    if (
+      holder?.life?.role === 'primary' &&
+      holder.life.sync.setting.kind === 'placeholder' &&
+      this.#record?.set.k === 0 &&
+      holder.life.sync.waitingCount > 0
+    )
+      this.#world.mark('a strict holder waited for a standby');
+  }
+
   invoke(): Operation {
     this.#operationCount += 1;
     const operation = { id: this.#operationCount, invokedAtMs: this.#world.nowMs, afterEpoch: this.#newestEpoch };
@@ -90,6 +108,8 @@ export class Judge {
     if (before !== null && (record.epoch < before.epoch || (record.epoch === before.epoch && record.seq < before.seq)))
       throw new Violation('I6', `the record went from ${tag(before)} to ${tag(record)}`);
     this.#record = record;
+    this.#renewedAtMs = this.#world.nowMs;
+    this.#markSets(record, before);
     if (before !== null && record.epoch === before.epoch && record.seq === before.seq) return;
     this.#world.tell(
       'record',
@@ -103,8 +123,20 @@ export class Judge {
       for (let at = this.#forgiven; at < this.#acknowledged.length; at += 1) this.#checkReadQuorums(record, this.#acknowledged[at]);
   }
 
+  #markSets(record: LeaderRecord, before: LeaderRecord | null): void {
+    if (before !== null && before.set.k === 0 && record.set.k > 0 && this.#hasDegraded)
+      this.#world.mark('the set went down to nobody and came back');
+    if (before !== null && before.set.k > 0 && record.set.k === 0) this.#hasDegraded = true;
+    for (const node of this.#nodes) {
+      const former = record.set.members.find((member) => nameOf(member) === node.name);
+      if (former !== undefined && node.file !== null && !former.endsWith(node.file.incarnation))
+        this.#world.mark('a node came back under another incarnation while its former one was in the record');
+    }
+  }
+
   #onClaim(record: LeaderRecord): void {
     this.#epochs += 1;
+    if (this.#nodes.some(({ file }) => file?.dir === 'rebuilding')) this.#world.mark('a failover during a rewind or clone');
     const holder = this.#nodeOf(record.holder);
     if (this.#forced.has(record.nonce)) this.#forgiven = this.#acknowledged.length;
     if (holder === null || holder.directory === null) return;
@@ -206,7 +238,15 @@ export class Judge {
     const epoch = this.#epochOf(node);
     if (operation === undefined || epoch === null) return;
     this.#acknowledged.push(record);
-    if (epoch > this.#newestEpoch) this.#newestEpoch = epoch;
+    if (epoch > this.#newestEpoch) {
+      this.#newestEpoch = epoch;
+      this.#epochsWithWrites += 1;
+      if (this.#epochsWithWrites >= 4) this.#world.mark('writes acknowledged in four epochs');
+    }
+    if (this.#record !== null && epoch < this.#record.epoch)
+      this.#world.mark('an acknowledgement was given after a newer epoch had been claimed');
+    if (node.guard.right !== null && this.#record !== null && this.#record.ttlMs < this.#world.nowMs - this.#renewedAtMs)
+      this.#world.mark('a primary lived through an outage of etcd longer than its lease');
     this.#world.tell(node.name, () => `acknowledges ${String(record.operation)} in epoch ${epoch.toString()}`);
     // Where only time fences, a thawed node may say a few words before its guard has looked, and a machine that stood still knows no better.
     const isExcused = this.#isAsync && (node.clock.hasStood || node.awakeForMs < GUARD_SLACK_MS);

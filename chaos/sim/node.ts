@@ -120,6 +120,7 @@ export class SimNode {
       checkpointerBusyShare: this.weather.checkpointerBusyShare,
       replayMs: () => this.random.skewed(0.2, 8) * this.weather.replayMs,
       onAcknowledged: (one, record) => this.judge.onAcknowledged(this, one, record),
+      hasEpochEnded: () => this.judge.record !== null && this.judge.record.holder !== directory.marker,
     });
     if (!this.isPowered) life.process.kill();
     this.life = life;

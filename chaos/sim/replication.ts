@@ -47,6 +47,7 @@ export class Receiver {
   end(): void {
     if (this.#life.receiver !== this) return;
     this.#life.receiver = null;
+    this.#life.noteCut();
     this.onEnd();
     if (this.#life.process.isAlive) this.#life.replay();
   }

@@ -38,6 +38,8 @@ export type ServerParts = {
   /** Replay of one batch takes this long. */
   readonly replayMs: () => number;
   readonly onAcknowledged: (life: ServerLife, record: WalRecord) => void;
+  /** Somebody else leads by now. */
+  readonly hasEpochEnded: () => boolean;
 };
 
 const RECORD_BYTES = [120, 480, 2_000, 8_192, 30_000] as const;
@@ -79,6 +81,10 @@ export class ServerLife {
     return this.role === 'primary' ? this.flushed : this.directory.wal.end;
   }
 
+  hasEpochEnded(): boolean {
+    return this.#parts.hasEpochEnded();
+  }
+
   get isPrimary(): boolean {
     return this.role === 'primary';
   }
@@ -96,6 +102,7 @@ export class ServerLife {
   /** The answer comes when the commit returns, and never when the server dies before. */
   write(operation: number, answer: (outcome: WriteOutcome) => void): void {
     this.process.run(() => {
+      if (this.hasEpochEnded() && this.role === 'primary') this.#parts.world.mark('a session wrote on a primary whose epoch was over');
       if (this.role !== 'primary') {
         answer({ kind: 'read-only' });
         return;
@@ -129,6 +136,12 @@ export class ServerLife {
       this.replayed = this.directory.wal.end;
       this.isReplayIdle = true;
     });
+  }
+
+  /** A receiver was ended. */
+  noteCut(): void {
+    const { wal } = this.directory;
+    if (wal.bytes > wal.end) this.#parts.world.mark('a record was cut at half when a receiver was ended');
   }
 
   sender(member: MemberId): Sender | undefined {

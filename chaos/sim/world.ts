@@ -4,6 +4,7 @@
  */
 import { EventQueue } from './event-queue.ts';
 import { Random } from './random.ts';
+import type { Mark } from './sometimes.ts';
 
 /** A broken promise of the product; the run of this seed ends with it. */
 export class Violation extends Error {
@@ -76,7 +77,7 @@ export class World {
   }
 
   /** A rare state has been reached. */
-  mark(name: string): void {
+  mark(name: Mark): void {
     this.#marks.add(name);
   }
 
