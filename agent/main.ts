@@ -32,6 +32,7 @@ import { openNodeFileStore } from './node-file/node-file-store.ts';
 import type { NodeFile, NodeFileStore } from './node-file/port.ts';
 import { PeerClient } from './peer/peer-client.ts';
 import { findBinDir } from './postgres/context.ts';
+import { DiskProbe } from './postgres/disk-probe.ts';
 import { createLocalPostgres } from './postgres/local-postgres.ts';
 import type { Postgres } from './postgres/port.ts';
 import { lockStateDirectory } from './state-lock.ts';
@@ -100,6 +101,7 @@ async function runParts({ config, log, dcs, keys, files, file, nameIsFree, signa
   const facts = (): Facts => machine.facts(monotonicMs());
   const crash: { error: AppError | null } = { error: null };
   const store = new StoreAsks(dcs, keys, nameIsFree);
+  const disk = new DiskProbe(config.postgres.dataDir);
   const loop = new AgentLoop({
     machine,
     dcs,
@@ -109,6 +111,7 @@ async function runParts({ config, log, dcs, keys, files, file, nameIsFree, signa
     guard,
     files,
     peers,
+    disk,
     log,
     failpoints: new Failpoints(process.env['PGBATON_FAILPOINTS']),
     signal,
@@ -147,6 +150,7 @@ async function runParts({ config, log, dcs, keys, files, file, nameIsFree, signa
   } finally {
     await server.close();
     peers.close();
+    disk.close();
     await postgres.close();
     await guard.close();
   }

@@ -3,7 +3,8 @@
  * something: whether the first one arrived is unknown then, and a second one would be a second operation.
  */
 import type { ClusterStatus, NodeStatus } from '../shared/domain/cluster-status.ts';
-import { appError, ERRORS, type AppError, type ErrorCode } from '../shared/errors.ts';
+import { ERRORS, type ErrorCode } from '../shared/error-codes.ts';
+import { appError, type AppError } from '../shared/errors.ts';
 import { httpJson } from '../shared/http/client.ts';
 
 export type Reply =

@@ -8,6 +8,7 @@ import type { NodeConfig } from '../../shared/config/node-config.ts';
 import type { Facts } from '../core/facts.ts';
 import { authorityOf } from '../core/authority.ts';
 import { ownExtent } from '../core/extent.ts';
+import { isHealthy } from '../core/health.ts';
 import { holderSilentMs } from '../core/suspicion.ts';
 import type { Decision } from '../core/decision.ts';
 import type { StatusReply } from '../machine/asks.ts';
@@ -24,6 +25,7 @@ export function peerStatusOf(facts: Facts): StatusReply {
     priority: self.priority,
     extent: ownExtent(facts.server.state),
     servingAsPrimary: leads(facts) && facts.open,
+    healthy: isHealthy(facts),
     holderSilentMs: store.view.kind === 'present' ? holderSilentMs(facts, store.view.record) : null,
   };
 }
@@ -34,7 +36,7 @@ const SEEN_LATELY_MS = 2_500;
 /** Holds a serving record and runs it as a primary, with authority by this node's own clock. */
 function leads(facts: Facts): boolean {
   const { view } = facts.store;
-  if (view.kind !== 'present' || view.record.state.kind !== 'serving') return false;
+  if (view.kind !== 'present' || view.record.state.kind !== 'serving' || facts.hasSaidDown) return false;
   const { state, seenAtMs } = facts.server;
   if (state.kind !== 'running' || state.facts.inRecovery || facts.nowMs - seenAtMs > SEEN_LATELY_MS) return false;
   const authority = authorityOf(facts, view.record);

@@ -3,7 +3,7 @@
  * newest facts just before it acts, and the guard checks once more.
  */
 import type { Epoch } from '../../shared/domain/epoch.ts';
-import type { HistoryEntry, LeaderRecord, OperationRecord } from '../../shared/domain/leader-record.ts';
+import type { ClaimTrigger, HistoryEntry, LeaderRecord, OperationRecord } from '../../shared/domain/leader-record.ts';
 import type { MemberSet } from '../../shared/domain/member-set.ts';
 import type { MemberId } from '../../shared/domain/node-id.ts';
 
@@ -62,4 +62,5 @@ export type Action =
   | { readonly kind: 'operation'; readonly record: OperationRecord };
 
 /** Why a take-over is being attempted (PROTOCOL P10). It says only *when* to ask, never replaces the fence. */
-export type Trigger = 'down' | 'released' | 'handing-over' | 'suspicion' | 'ttl' | 'operator';
+/** Why a node asks for promises. */
+export type Trigger = Exclude<ClaimTrigger, 'creation'>;

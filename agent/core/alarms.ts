@@ -4,6 +4,7 @@
  */
 import type { JobKind } from './actions.ts';
 import type { Facts } from './facts.ts';
+import { whySick } from './health.ts';
 
 /** `key` tells one trouble from another; `detail` may change while it lasts. */
 export type Alarm = { readonly key: string; readonly code: string; readonly detail: string };
@@ -39,7 +40,7 @@ const PASSING: ReadonlySet<string> = new Set(['PGB-1201', 'PGB-1404', 'PGB-1405'
 
 /** What the facts alone tell: failing jobs, a directory that cannot be read, a guard that is not there. */
 export function alarmsOf(facts: Facts, guardMissing: boolean): readonly Alarm[] {
-  return [...failingJobs(facts), ...unreadableServer(facts), ...(guardMissing ? [NO_GUARD] : [])];
+  return [...failingJobs(facts), ...unreadableServer(facts), ...sickServer(facts), ...(guardMissing ? [NO_GUARD] : [])];
 }
 
 const NO_GUARD: Alarm = {
@@ -55,6 +56,14 @@ function failingJobs({ failures, nowMs, server }: Facts): readonly Alarm[] {
     if (code === undefined || detail === undefined || PASSING.has(code) || nowMs - atMs > FAILURE_STANDS_MS) return [];
     return count >= OFTEN || FOR_OPERATORS.has(code) ? [{ key: `job/${kind}`, code, detail: `${kind}: ${detail}` }] : [];
   });
+}
+
+function sickServer(facts: Facts): readonly Alarm[] {
+  const why = whySick(facts);
+  return [
+    ...(why === null ? [] : [{ key: 'sick', code: 'PGB-1331', detail: why }]),
+    ...(facts.health.isFull ? [{ key: 'full', code: 'PGB-1332', detail: 'a new session of pgbaton found no room' }] : []),
+  ];
 }
 
 function unreadableServer({ server }: Facts): readonly Alarm[] {

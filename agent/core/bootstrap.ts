@@ -65,6 +65,7 @@ function recordOurs(facts: Facts, memory: Memory): Decision {
     timeline: record.timeline,
     floor: record.floor,
     ancestors: extent.history.ancestors,
+    trigger: 'creation',
     why: self.adopt ? 'cluster created by adoption' : 'cluster created',
     at: '',
   };

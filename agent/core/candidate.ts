@@ -2,7 +2,8 @@
  * Taking over (PROTOCOL P5, T1, T2, T11). A trigger says *when* to ask; the fence is always the promises of a read quorum, or the holder's
  * own clean end. The claim compares the revision that quorum, requirement and floor were computed against.
  */
-import { maxEpoch, nextEpoch, type Epoch } from '../../shared/domain/epoch.ts';
+import { assert } from '../../shared/assert.ts';
+import { maxEpoch, nextEpoch } from '../../shared/domain/epoch.ts';
 import type { HistoryEntry, LeaderRecord } from '../../shared/domain/leader-record.ts';
 import { memberSet, NOBODY, quorumFor, readQuorumSize, type MemberSet } from '../../shared/domain/member-set.ts';
 import { nameOf, type MemberId } from '../../shared/domain/node-id.ts';
@@ -12,6 +13,7 @@ import type { Action, Trigger } from './actions.ts';
 import { decision, job, mayRetry, type Decision, type Present } from './decision.ts';
 import { isOnRoad, ownBoundary, ownExtent, roadTo } from './extent.ts';
 import type { Facts, PromiseAnswer } from './facts.ts';
+import { whySick } from './health.ts';
 import type { Candidacy, Memory } from './memory.ts';
 import { requiredPosition } from './required.ts';
 import { isBackSince, isHeardServing, isSuspected } from './suspicion.ts';
@@ -21,7 +23,7 @@ const RANK_WAIT_MS = 75;
 /** Longer than wal_retrieve_retry_interval: replay has tried again to read on, and still stands before the same half record. */
 const GAP_MS = 150;
 
-export function triggerOf(facts: Facts, present: Present): Trigger | null {
+export function triggerOf(facts: Facts, memory: Memory, present: Present): Trigger | null {
   const { record } = present;
   const { down, takeover, store, nowMs } = facts;
   if (record.state.kind === 'handing-over') return record.state.to === facts.self.member ? 'handing-over' : ttlTrigger(facts, present);
@@ -36,7 +38,7 @@ export function triggerOf(facts: Facts, present: Present): Trigger | null {
     return 'down';
   if (takeover !== null && takeover.epoch === record.epoch) return 'operator';
   if (store.lastReadAtMs === null || nowMs - store.lastReadAtMs > record.ttlMs / 4) return null;
-  return isSuspected(facts, record, present.firstSeenAtMs) ? 'suspicion' : ttlTrigger(facts, present);
+  return isSuspected(facts, memory, present) ? 'suspicion' : ttlTrigger(facts, present);
 }
 
 /** The record has gone unrenewed for ttl, seen by an unbroken row of successful reads: silence of etcd is not silence of the leader. */
@@ -54,6 +56,8 @@ export function decideAsCandidate(facts: Facts, memory: Memory, present: Present
   const { self, file } = facts;
   if (self.priority === 0 || file.dir !== 'ok' || memory.sitOutEpoch === record.epoch || file.systemId !== record.systemId) return null;
   if (facts.server.state.kind !== 'running' || !facts.server.state.facts.inRecovery) return null;
+  // A standby that does no work itself still promises and gives its WAL, and leaves the claim to others.
+  if (facts.takeover?.force !== true && whySick(facts) !== null) return null;
   if (record.barred.includes(self.member)) return null;
   const byFinal = finalToClaim(facts, record);
   const voter =
@@ -337,7 +341,9 @@ type Claim = {
 };
 
 function claim(facts: Facts, memory: Memory, { record, modRevision }: Present, { rule, boundary, set, why, barred }: Claim): Decision {
-  const ballot: Epoch = memory.candidacy?.ballot ?? nextEpoch(record.epoch);
+  const { candidacy } = memory;
+  assert(candidacy !== null, 'nobody claims without having been a candidate');
+  const { ballot, trigger } = candidacy;
   const timeline: TimelineId = timelineId(1 + Math.max(record.timeline, boundary.history.timeline, ...knownTimelines(facts)));
   const floor = extentPosition(boundary);
   const next: LeaderRecord = {
@@ -354,7 +360,7 @@ function claim(facts: Facts, memory: Memory, { record, modRevision }: Present, {
     observed: null,
   };
   const { ancestors } = boundary.history;
-  const history: HistoryEntry = { epoch: ballot, holder: facts.self.member, timeline, floor, ancestors, why, at: '' };
+  const history: HistoryEntry = { epoch: ballot, holder: facts.self.member, timeline, floor, ancestors, trigger, why, at: '' };
   return decision({ ...memory, promotingSinceMs: facts.nowMs }, 'candidate', `claiming epoch ${ballot.toString()}: ${why}`, {
     kind: 'change',
     rule,

@@ -11,6 +11,7 @@ import { decideAsFollower } from './follower.ts';
 import { decideAsHolder } from './holder.ts';
 import type { Memory } from './memory.ts';
 import { whyNotOurs } from './own-directory.ts';
+import { noteSuspicion } from './suspicion.ts';
 
 /** These may push aside whatever the local PostgreSQL is being asked to do (P4.2: a promise cancels a pending start or promotion). */
 const PREEMPTING: ReadonlySet<string> = new Set(['promise', 'kill']);
@@ -57,14 +58,15 @@ function decideWithRecord(facts: Facts, memory: Memory, present: Present): Decis
   }
   if (record.holder === facts.self.member) return decideAsHolder(facts, { ...memory, candidacy: null }, present);
   const other: Memory = {
-    ...memory,
+    ...noteSuspicion(facts, memory, record),
     crash: null,
     promotingSinceMs: null,
     promisedAboveSinceMs: null,
     members: new Map(),
     leadingSinceMs: null,
+    heldSinceMs: null,
   };
-  const trigger = triggerOf(facts, present);
+  const trigger = triggerOf(facts, other, present);
   if (trigger !== null) {
     const candidate = decideAsCandidate(facts, other, present, trigger);
     if (candidate !== null) return candidate;

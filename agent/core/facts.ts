@@ -13,6 +13,7 @@ import type { GuardStatus } from '../guard/protocol.ts';
 import type { NodeFile } from '../node-file/port.ts';
 import type { ServerState } from '../postgres/port.ts';
 import type { JobKind } from './actions.ts';
+import type { Health } from './health.ts';
 
 /** This node's own configuration, as far as decisions need it. */
 export type Self = {
@@ -65,6 +66,8 @@ export type PeerStatus = {
   /** End of its WAL; null when it cannot say. */
   readonly extent: WalExtent | null;
   readonly servingAsPrimary: boolean;
+  /** Its PostgreSQL runs and does its work. */
+  readonly healthy: boolean;
   /** For how long it has missed every sign of life of the holder of `epoch`; null: it has not, or may not judge. */
   readonly holderSilentMs: number | null;
   /** Monotonic: before the question was sent. */
@@ -143,6 +146,9 @@ export type Facts = {
   readonly inForce: InForce;
   /** Standby: the set it rests on (P7.6), so that a claim needs no wait; null: the placeholder. */
   readonly resting: MemberSet | null;
+  readonly health: Health;
+  /** The others have been told that our PostgreSQL is dead: whatever it still does, it no longer serves. */
+  readonly hasSaidDown: boolean;
   /** Ordinary clients are let in by pg_hba. */
   readonly open: boolean;
   /** How far our planned stop has come: where the WAL ends, and whether the target reported that it has all of it. */

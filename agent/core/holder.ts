@@ -8,12 +8,13 @@ import type { ServerFacts, ServerState } from '../postgres/port.ts';
 import type { Action } from './actions.ts';
 import { alarmed, decision, job, mayRetry, type Decision, type Present } from './decision.ts';
 import type { Facts } from './facts.ts';
+import { awaitEnd, giveWay, isDying, restartFrozen } from './giving-way.ts';
 import { flushedPast, watchMembers } from './member-watch.ts';
 import type { Memory } from './memory.ts';
 import { keepSlots } from './slots.ts';
 import { reenlistRunning, reenlistStopped } from './reenlist.ts';
 import { describe, setStep } from './set-step.ts';
-import { abortHandover, decideSwitchover } from './switchover.ts';
+import { abortHandover, alsoEnd, decideSwitchover, endOf } from './switchover.ts';
 
 /** After so many failed restarts in a row the holder lets somebody else try (crash-loop budget). */
 const RESTARTS_IN_PLACE = 3;
@@ -26,6 +27,7 @@ export function decideAsHolder(facts: Facts, remembered: Memory, present: Presen
     ...remembered,
     leadingSinceMs: writes ? remembered.leadingSinceMs : null,
     silentSinceMs: state.kind === 'silent' ? remembered.silentSinceMs : null,
+    heldSinceMs: remembered.heldSinceMs ?? facts.nowMs,
   };
   if (facts.file.systemId !== null && facts.file.systemId !== record.systemId)
     return alarmed(memory, `PGB-1301 we hold a record of system ${record.systemId}, our data is of ${facts.file.systemId}`);
@@ -67,6 +69,7 @@ function renewIfDue(facts: Facts, present: Present): readonly Action[] {
 function decideServing(facts: Facts, memory: Memory, present: Present): Decision {
   const { server, guard } = facts;
   if (guard !== null && guard.postmaster.kind === 'exited') return decideStopped(facts, memory, present);
+  if (isDying(facts, memory, present)) return awaitEnd(facts, memory, present, () => release(memory, present, null));
   switch (server.state.kind) {
     case 'running':
       if (server.state.facts.inRecovery)
@@ -90,6 +93,8 @@ function decideServing(facts: Facts, memory: Memory, present: Present): Decision
 /** It lives and does not answer. For a while that is load; after that it is better dead, and the crash road decides who goes on. */
 function decideSilent(facts: Facts, memory: Memory, present: Present, state: Extract<ServerState, { kind: 'silent' }>): Decision {
   const { why, code } = state;
+  const way = giveWay(facts, memory, present);
+  if (way !== null) return way;
   // Not load but a directory that cannot be ours, or cannot be used: somebody else's server there is not ours to kill, and the lease is no use.
   if (code !== undefined && facts.guard?.postmaster.kind !== 'running') return giveUp(memory, present, `${code} ${why}`);
   const since = memory.silentSinceMs ?? facts.nowMs;
@@ -106,16 +111,21 @@ function decideSilent(facts: Facts, memory: Memory, present: Present, state: Ext
   );
 }
 
-/** Our PostgreSQL is gone (PROTOCOL P6 "crash of the leader's PostgreSQL, agent alive"). */
 function decideStopped(facts: Facts, memory: Memory, present: Present): Decision {
+  const ending = endOf(facts, memory, present, null);
+  if (ending !== null) return alsoEnd(facts, ending, decideCrashed(facts, { ...memory, ended: ending }, present));
+  const switchover = decideSwitchover(facts, memory, present, null);
+  // Draining is no silence: an unrenewed record would invite the others to an election in the middle of it.
+  return switchover === null ? decideCrashed(facts, memory, present) : alsoRenew(switchover, renewIfDue(facts, present));
+}
+
+/** Our PostgreSQL is gone (PROTOCOL P6 "crash of the leader's PostgreSQL, agent alive"). */
+function decideCrashed(facts: Facts, memory: Memory, present: Present): Decision {
   const { guard, nowMs } = facts;
   const { record } = present;
   const { policy } = facts.self;
   const verify: readonly Action[] =
     guard?.postmaster.kind === 'exited' && !guard.postmaster.verifiedDead ? [job({ kind: 'kill', why: 'verify' })] : [];
-  const switchover = decideSwitchover(facts, memory, present, null);
-  // Draining is no silence: an unrenewed record would invite the others to an election in the middle of it.
-  if (switchover !== null) return alsoRenew(switchover, renewIfDue(facts, present));
   const crashedHere =
     guard?.postmaster.kind === 'exited' && guard.postmaster.why === 'crashed' && guard.postmaster.atMs >= facts.startedAtMs;
   const crash =
@@ -205,10 +215,14 @@ function lead(facts: Facts, memory: Memory, present: Present, server: ServerFact
   }
   const watched = watchMembers(facts, memory, server, record);
   const renew = renewIfDue(facts, present);
+  const way = giveWay(facts, watched, present) ?? restartFrozen(facts, watched, renew);
+  if (way !== null) return way;
   const reenlist = reenlistRunning(facts, watched, present);
   if (reenlist.action !== null)
     return decision(reenlist.memory, 'leading', 'members had promised a higher epoch: re-enlisting them', reenlist.action);
   if (!facts.open && facts.job?.kind !== 'stop-for-switchover') return openWhenDurable(facts, reenlist.memory, present, server, renew);
+  const ending = endOf(facts, reenlist.memory, present, server);
+  if (ending !== null) return alsoEnd(facts, ending, maintain(facts, { ...reenlist.memory, ended: ending }, present, server, renew));
   const switchover = decideSwitchover(facts, reenlist.memory, present, server);
   if (switchover !== null) return alsoRenew(switchover, renew);
   return maintain(facts, reenlist.memory, present, server, renew);

@@ -75,11 +75,17 @@ function mayEnlist(facts: Facts, memory: Memory, record: LeaderRecord, member: M
   return facts.reached(seen.caughtUpSinceMs + 2 * facts.self.policy.heartbeatMs);
 }
 
-/** P7.7: only when every member has been away for long, none of those we hear has promised somebody else, and we ourselves answer. */
+/**
+ * P7.7: only when every member has been away for long, none of those we hear has promised somebody else, and a write of our own has been committed
+ * since: a leader whose disk hangs loses its standbys too, and alone it would keep everybody else out for ever (H12).
+ */
 function mayDegrade(facts: Facts, memory: Memory, record: LeaderRecord): boolean {
   const { policy } = facts.self;
   if (policy.strict || facts.nowMs - facts.server.seenAtMs > policy.removeAfterMs) return false;
   const allAway = record.set.members.every((member) => hasGone(facts, memory, member));
+  const lastSeenMs = Math.max(...record.set.members.map((member) => memory.members.get(member)?.lastStreamingAtMs ?? 0));
+  const { strokeDoneAtMs } = facts.health;
+  if (strokeDoneAtMs === null || strokeDoneAtMs < lastSeenMs) return false;
   return allAway && ![...facts.peers.values()].some((peer) => peer.promised > record.epoch);
 }
 

@@ -15,6 +15,9 @@ export type MemberSeen = {
   readonly caughtUpSinceMs: number | null;
 };
 
+/** How an operation ended. */
+export type Ending = { readonly id: string; readonly stage: 'done' | 'aborted'; readonly why: string | null };
+
 export type Candidacy = {
   readonly ballot: Epoch;
   readonly trigger: Trigger;
@@ -49,6 +52,12 @@ export type Memory = {
   readonly slotsKeptAtMs: number | null;
   /** Since when our PostgreSQL has been seen as a running primary without a break: absences before that are nobody's fault. */
   readonly leadingSinceMs: number | null;
+  /** Leaderships that began by suspicion, newest last, and the epoch up to which they have been counted. */
+  readonly suspicions: { readonly epoch: Epoch; readonly atMs: readonly number[] } | null;
+  /** How the last operation ended, as long as the store may still show it open. */
+  readonly ended: Ending | null;
+  /** Since when this node has held the record. */
+  readonly heldSinceMs: number | null;
   /** Since when our PostgreSQL, as the leader's, has not answered. */
   readonly silentSinceMs: number | null;
 };
@@ -67,4 +76,7 @@ export const EMPTY_MEMORY: Memory = {
   slotsKeptAtMs: null,
   leadingSinceMs: null,
   silentSinceMs: null,
+  heldSinceMs: null,
+  ended: null,
+  suspicions: null,
 };

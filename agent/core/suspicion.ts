@@ -6,10 +6,35 @@
 import type { LeaderRecord } from '../../shared/domain/leader-record.ts';
 import { readQuorumSize } from '../../shared/domain/member-set.ts';
 import { nameOf } from '../../shared/domain/node-id.ts';
+import type { Present } from './decision.ts';
 import type { Facts } from './facts.ts';
+import type { Memory } from './memory.ts';
 
 /** Who has not heard the holder for longer than this cannot tell a death from never having met. */
 const ACQUAINTED_MS = 10_000;
+/** So many leaders in a row may be deposed for silence although they renewed; for each one more the silence has to be twice as long. */
+const UNQUESTIONED = 2;
+const REMEMBERED_MS = 300_000;
+const REMEMBERED_MAX = 16;
+
+/** Counts the leaderships that began by suspicion, as this node sees them begin. */
+export function noteSuspicion({ store, nowMs }: Facts, memory: Memory, record: LeaderRecord): Memory {
+  const known = memory.suspicions ?? { epoch: record.epoch, atMs: [] };
+  if (memory.suspicions !== null && known.epoch === record.epoch) return memory;
+  const isSuspicion = known.epoch !== record.epoch && store.history.find(({ epoch }) => epoch === record.epoch)?.trigger === 'suspicion';
+  const atMs = isSuspicion ? [...known.atMs, nowMs].slice(-REMEMBERED_MAX) : known.atMs;
+  return { ...memory, suspicions: { epoch: record.epoch, atMs } };
+}
+
+/**
+ * Whose links to its standbys come and go, but not the one to etcd, renews all the time and would be deposed again and again. Only such a one is given
+ * more patience, and never more than its lease: of one that is dead the renewals stop too.
+ */
+function patienceMs({ self, nowMs }: Facts, { suspicions }: Memory): number {
+  const { suspectMs, ttlMs } = self.policy;
+  const recent = suspicions === null ? 0 : suspicions.atMs.filter((atMs) => nowMs - atMs < REMEMBERED_MS).length;
+  return Math.min(suspectMs * 2 ** Math.max(0, recent - UNQUESTIONED), ttlMs);
+}
 
 /** Since when the holder has been silent to this node; null: it is not, or this node may not judge. */
 function silentSinceMs(facts: Facts, record: LeaderRecord): number | null {
@@ -29,14 +54,17 @@ export function holderSilentMs(facts: Facts, record: LeaderRecord): number | nul
   return sinceMs === null ? null : facts.nowMs - sinceMs;
 }
 
-function isVoice(facts: Facts, record: LeaderRecord): boolean {
+function isVoice(facts: Facts, memory: Memory, { record, firstSeenAtMs }: Present): boolean {
   const sinceMs = silentSinceMs(facts, record);
-  return sinceMs !== null && facts.reached(sinceMs + facts.self.policy.suspectMs);
+  const { suspectMs, renewMs, etcdCallMs } = facts.self.policy;
+  if (sinceMs === null || !facts.reached(sinceMs + suspectMs)) return false;
+  return facts.reached(sinceMs + patienceMs(facts, memory)) || facts.reached(firstSeenAtMs + renewMs + 2 * etcdCallMs);
 }
 
 /** Enough voices agree that the holder is gone. */
-export function isSuspected(facts: Facts, record: LeaderRecord, firstSeenAtMs: number): boolean {
-  if (record.mode !== 'quorum' || !isVoice(facts, record)) return false;
+export function isSuspected(facts: Facts, memory: Memory, present: Present): boolean {
+  const { record, firstSeenAtMs } = present;
+  if (record.mode !== 'quorum' || !isVoice(facts, memory, present)) return false;
   const quorum = readQuorumSize(record.set);
   if (quorum === 'holder-only') return false;
   const others = [...facts.peers.values()].filter((peer) => peer.member !== record.holder && peer.epoch === record.epoch);

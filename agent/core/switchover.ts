@@ -8,29 +8,56 @@ import type { Action } from './actions.ts';
 import type { ServerFacts } from '../postgres/port.ts';
 import { decision, job, type Decision, type Present } from './decision.ts';
 import type { Facts } from './facts.ts';
-import type { Memory } from './memory.ts';
+import type { Ending, Memory } from './memory.ts';
 
 /** A planned move is refused when the target is further behind than this: draining would be a long outage. */
 export const SWITCHOVER_LAG_BYTES = 16 * 1024 * 1024;
 
-/** Null: no operation concerns this holder now. `server` is null when PostgreSQL is stopped. */
-export function decideSwitchover(facts: Facts, memory: Memory, present: Present, server: ServerFacts | null): Decision | null {
-  const operation = facts.store.operation;
-  const { record, modRevision } = present;
+/** Null: the operation goes on, or there is none. `server` is null when PostgreSQL is stopped. */
+export function endOf(facts: Facts, memory: Memory, { record }: Present, server: ServerFacts | null): Ending | null {
+  const { operation } = facts.store;
   if (operation === null || !isOpen(operation)) return null;
-  if (operation.to === facts.self.member && record.state.kind === 'serving') return close(memory, operation, 'done', null);
-  if (operation.from !== facts.self.member || operation.epoch !== record.epoch) {
-    return close(memory, operation, 'aborted', 'leadership moved for another reason');
+  const aborted = (why: string): Ending => ({ id: operation.id, stage: 'aborted', why });
+  if (memory.ended?.id === operation.id) return memory.ended;
+  if (operation.to === facts.self.member) return { id: operation.id, stage: 'done', why: null };
+  if (operation.from !== facts.self.member || operation.epoch !== record.epoch) return aborted('leadership moved for another reason');
+  if (facts.job?.kind === 'stop-for-switchover') return null;
+  if (server === null) {
+    const { handover } = facts;
+    if (handover?.operationId !== operation.id) return aborted('PostgreSQL stopped before the move was prepared');
+    return handover.drained ? null : aborted(`${nameOf(operation.to)} did not report the final position in time`);
   }
-  if (facts.job?.kind === 'stop-for-switchover')
-    return decision(memory, 'handing-over', `switchover to ${nameOf(operation.to)}: stopping and draining`);
+  const refusal = whyNot(facts, memory, record, operation, server);
+  if (refusal !== null) return aborted(refusal);
+  const failure = facts.failures.get('stop-for-switchover');
+  return failure !== undefined && operation.stage !== 'requested' ? aborted(failure.why) : null;
+}
+
+/**
+ * Says that an operation is over, beside whatever the holder does next and never instead of it: a former holder's late word may have opened it again,
+ * and a holder that insisted first would leave its crashed PostgreSQL where it lies.
+ */
+export function alsoEnd(facts: Facts, { stage, why }: Ending, made: Decision): Decision {
+  const { operation } = facts.store;
+  return operation === null ? made : { ...made, actions: [...made.actions, { kind: 'operation', record: { ...operation, stage, why } }] };
+}
+
+/** The next step of an operation that goes on; null: there is none. */
+export function decideSwitchover(
+  facts: Facts,
+  memory: Memory,
+  { record, modRevision }: Present,
+  server: ServerFacts | null,
+): Decision | null {
+  const { operation } = facts.store;
+  if (operation === null || !isOpen(operation)) return null;
+  const target = nameOf(operation.to);
+  if (facts.job?.kind === 'stop-for-switchover') return decision(memory, 'handing-over', `switchover to ${target}: stopping and draining`);
   const { handover } = facts;
   if (server === null) {
-    if (handover?.operationId !== operation.id)
-      return close(memory, operation, 'aborted', 'PostgreSQL stopped before the move was prepared');
-    if (!handover.drained) return close(memory, operation, 'aborted', `${nameOf(operation.to)} did not report the final position in time`);
+    if (handover === null) return null;
     const next: LeaderRecord = { ...record, seq: record.seq + 1, state: { kind: 'handing-over', to: operation.to, final: handover.final } };
-    return decision(memory, 'handing-over', `handing over to ${nameOf(operation.to)}`, {
+    return decision(memory, 'handing-over', `handing over to ${target}`, {
       kind: 'change',
       rule: 'T9',
       record: next,
@@ -38,24 +65,7 @@ export function decideSwitchover(facts: Facts, memory: Memory, present: Present,
       history: null,
     });
   }
-  const refusal = whyNot(facts, memory, record, operation, server);
-  if (refusal !== null) return close(memory, operation, 'aborted', refusal);
-  if (facts.failures.has('stop-for-switchover') && operation.stage !== 'requested') {
-    return close(memory, operation, 'aborted', facts.failures.get('stop-for-switchover')?.why ?? 'the stop failed');
-  }
-  return decision(
-    memory,
-    'handing-over',
-    `switchover to ${nameOf(operation.to)}: stopping`,
-    job({ kind: 'stop-for-switchover', operation }),
-  );
-}
-
-function close(memory: Memory, operation: OperationRecord, stage: 'done' | 'aborted', why: string | null): Decision {
-  return decision(memory, 'leading', `switchover ${stage}${why === null ? '' : `: ${why}`}`, {
-    kind: 'operation',
-    record: { ...operation, stage, why },
-  });
+  return decision(memory, 'handing-over', `switchover to ${target}: stopping`, job({ kind: 'stop-for-switchover', operation }));
 }
 
 /** Why this target cannot take over now; null when it can. */

@@ -10,6 +10,7 @@ import type { GuardClient } from '../guard/guard-client.ts';
 import type { Answer, Ask, AskOf } from '../machine/asks.ts';
 import type { NodeFileStore } from '../node-file/port.ts';
 import type { PeerClient } from '../peer/peer-client.ts';
+import type { DiskProbe } from '../postgres/disk-probe.ts';
 import type { Outcome, Postgres } from '../postgres/port.ts';
 import type { StoreAsks } from './store-asks.ts';
 
@@ -19,6 +20,7 @@ export type WorldParts = {
   readonly guard: GuardClient;
   readonly files: NodeFileStore;
   readonly peers: PeerClient;
+  readonly disk: DiskProbe;
 };
 
 /** A healthy disk answers in milliseconds; a hung one is a reason to give up the act that needed the write, not the agent. */
@@ -31,7 +33,7 @@ export function freshIncarnation(): Incarnation {
   return value;
 }
 
-export async function answer({ store, postgres, guard, files, peers }: WorldParts, ask: Ask, signal: AbortSignal): Promise<Answer> {
+export async function answer({ store, postgres, guard, files, peers, disk }: WorldParts, ask: Ask, signal: AbortSignal): Promise<Answer> {
   switch (ask.kind) {
     case 'read-store':
       return store.read(ask, signal);
@@ -57,6 +59,12 @@ export async function answer({ store, postgres, guard, files, peers }: WorldPart
       return postgres.probe(ask, ask.deadlineMs);
     case 'look':
       return { state: await postgres.observe(ask.deadlineMs), open: postgres.isOpen() };
+    case 'stroke':
+      return postgres.stroke(ask.deadlineMs);
+    case 'knock':
+      return postgres.knock(ask.deadlineMs);
+    case 'probe-disk':
+      return disk.write(ask.deadlineMs);
     case 'feed-guard':
       return fed(guard, ask);
     case 'initialize':

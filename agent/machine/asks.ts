@@ -104,6 +104,12 @@ type AskTable = {
   probe: { readonly body: { readonly host: string; readonly port: number; readonly deadlineMs: number }; readonly answer: boolean };
   // The local PostgreSQL and its guard (agent/postgres/port.ts says what each does).
   look: { readonly body: { readonly deadlineMs: number }; readonly answer: Look };
+  /** A tiny commit of our own, durable here; an earlier one that still hangs is waited for instead of a second one. */
+  stroke: { readonly body: { readonly deadlineMs: number }; readonly answer: Outcome };
+  /** A new session. `full`: the server says that it has no room, so it lives. */
+  knock: { readonly body: { readonly deadlineMs: number }; readonly answer: 'answered' | 'full' | 'silent' };
+  /** A write and fsync on the disk of the data directory; false: it did not end in time. */
+  'probe-disk': { readonly body: { readonly deadlineMs: number }; readonly answer: boolean };
   'feed-guard': { readonly body: { readonly epoch: Epoch; readonly untilMs: number }; readonly answer: Outcome };
   initialize: { readonly body: { readonly member: MemberId }; readonly answer: Made };
   adopt: { readonly body: { readonly member: MemberId }; readonly answer: Made };

@@ -23,6 +23,7 @@ import { accepting, NodeFileKeeper } from './node-file-keeper.ts';
 import { OperationBoard } from './operation-board.ts';
 import { Outbox } from './outbox.ts';
 import { Promises } from './promises.ts';
+import { Pulse } from './pulse.ts';
 import type { Bench } from './recipe.ts';
 import { Situation } from './situation.ts';
 import { StoreView, type Settled } from './store-view.ts';
@@ -62,6 +63,7 @@ export class AgentMachine {
   readonly #promises: Promises;
   readonly #bench: Bench;
   readonly #canvass: Canvass;
+  readonly #pulse: Pulse;
   #memory: Memory = EMPTY_MEMORY;
   #decision: Decision = { state: 'waiting', reason: 'starting', actions: [], memory: EMPTY_MEMORY, alarm: null };
   #lastEpoch: bigint | null = null;
@@ -94,6 +96,7 @@ export class AgentMachine {
     this.#jobs = new Jobs(this.#bench, this.#looks, (job) => this.#onJobEnd(job));
     this.#heartbeats = new Heartbeats(this.#bench);
     this.#canvass = new Canvass(this.#bench);
+    this.#pulse = new Pulse(this.#bench);
     this.#promises = new Promises(this.#bench, (job) => this.#jobs.start(job));
   }
 
@@ -135,6 +138,7 @@ export class AgentMachine {
     this.#store.run();
     this.#jobs.run();
     this.#heartbeats.run();
+    this.#pulse.run();
     this.#rememberStore();
     let rounds = 0;
     do {
@@ -235,6 +239,7 @@ export class AgentMachine {
     this.#announce(made);
     this.#memory = made.memory;
     this.#decision = made;
+    this.#situation.hasSaidDown = made.memory.crash !== null && made.memory.crash.saidAtMs !== null;
     const { candidacy } = made.memory;
     if (candidacy !== null && made.state === 'candidate') clock.evidence(candidacy.trigger, evidenceAtMs(facts, candidacy.sinceMs));
     // A round that came to nothing must not lend its beginning to the next one.

@@ -17,18 +17,24 @@ export class OperationBoard {
   readonly #waiting: OperationRecord[] = [];
   #last = '';
   #writing = false;
+  #mayRepeatAtMs = 0;
 
   constructor(outbox: Outbox, policy: Policy) {
     this.#outbox = outbox;
     this.#policy = policy;
   }
 
-  /** Nothing waits for it. The same stage is written once. */
+  /**
+   * Nothing waits for it. A stage is written once; the closing word as often as the store shows the operation open, because a former holder that was
+   * frozen between two stages may open it again.
+   */
   show(operation: OperationRecord): void {
     const mark = markOf(operation);
-    if (mark === this.#last || this.#closed.has(operation.id) || this.#waiting.length >= WAITING_MAX) return;
+    const isClosing = !isOpen(operation);
+    if (this.#waiting.length >= WAITING_MAX || (!isClosing && this.#closed.has(operation.id))) return;
+    if (mark === this.#last && !(isClosing && !this.#writing && this.#outbox.reached(this.#mayRepeatAtMs))) return;
     this.#last = mark;
-    if (!isOpen(operation)) this.#close(operation.id);
+    if (isClosing) this.#close(operation.id);
     this.#waiting.push(operation);
     this.#writeNext();
   }
@@ -41,6 +47,7 @@ export class OperationBoard {
     const budgetMs = 2 * this.#policy.etcdCallMs;
     this.#outbox.ask<'show-operation'>({ kind: 'show-operation', operation, budgetMs }, (written) => {
       this.#writing = false;
+      this.#mayRepeatAtMs = this.#outbox.nowMs + budgetMs;
       // A closing word that did not get through is said again by the next decision.
       if (!written) this.#forget(operation);
       this.#writeNext();

@@ -7,6 +7,7 @@ import type { MemberSet } from '../../shared/domain/member-set.ts';
 import { memberId, type MemberId, type NodeName } from '../../shared/domain/node-id.ts';
 import type { WalPosition } from '../../shared/domain/wal-position.ts';
 import type { JobKind } from '../core/actions.ts';
+import { UNTRIED, type Health } from '../core/health.ts';
 import type { Facts, HolderSigns, InForce, PeerStatus, PromiseAnswer, Self } from '../core/facts.ts';
 import type { GuardStatus } from '../guard/protocol.ts';
 import type { ServerState } from '../postgres/port.ts';
@@ -35,6 +36,9 @@ export class Situation {
   server: { state: ServerState; seenAtMs: number };
   guard: GuardStatus | null = null;
   open = false;
+  health: Health = UNTRIED;
+  /** We have told the others that our PostgreSQL is dead. */
+  hasSaidDown = false;
   down: Facts['down'] = null;
   takeover: Facts['takeover'] = null;
   readonly downAcknowledged = new Set<MemberId>();
@@ -152,6 +156,8 @@ export class Situation {
       inForce: this.inForce,
       resting: this.resting,
       open: this.open,
+      health: this.health,
+      hasSaidDown: this.hasSaidDown,
       handover: this.handover,
       promiseKept: this.promiseKept,
     };

@@ -70,6 +70,7 @@ export const statusSchema = z.object({
   priority: z.number(),
   extent: extent.nullable(),
   servingAsPrimary: z.boolean(),
+  healthy: z.boolean(),
   holderSilentMs: z.number().min(0).nullable(),
 });
 
@@ -105,6 +106,7 @@ export function statusToWire(status: StatusReply): z.input<typeof statusSchema> 
     priority: status.priority,
     extent: status.extent === null ? null : extentToWire(status.extent),
     servingAsPrimary: status.servingAsPrimary,
+    healthy: status.healthy,
     holderSilentMs: status.holderSilentMs,
   };
 }

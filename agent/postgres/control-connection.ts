@@ -18,6 +18,8 @@ export type Login = {
   readonly password: string;
   readonly database: string;
   readonly applicationName: string;
+  /** Settings of the session, as libpq's `options`. */
+  readonly options?: string;
   /** A walsender session: commands of the replication protocol instead of SQL. */
   readonly replication?: boolean;
 };
@@ -53,7 +55,7 @@ export class ControlSession {
       password: login.password,
       database: login.database,
       application_name: login.applicationName,
-      options: login.replication === true ? undefined : SESSION_OPTIONS,
+      options: login.replication === true ? undefined : `${SESSION_OPTIONS} ${login.options ?? ''}`,
       ...(login.replication === true ? { replication: 'true' } : {}),
       stream: () => socket,
       types: TEXT_TYPES,
@@ -122,6 +124,12 @@ async function hostOf({ host }: Login, deadlineMs: number): Promise<string> {
 
 export class SlowServerError extends Error {
   override readonly name = 'SlowServerError';
+}
+
+/** What the server itself said; null: it was not the server who spoke. */
+export function sqlStateOf(error: unknown): string | null {
+  const code = systemErrorCode(error);
+  return code !== null && /^[0-9A-Z]{5}$/.test(code) && error instanceof Error && 'severity' in error ? code : null;
 }
 
 export type ConnectFailure = 'not-listening' | 'not-yet' | 'shutting-down' | 'slow' | 'other';

@@ -23,6 +23,7 @@ import { asOutcome, DONE, failed, LocalServer, poll } from './local-server.ts';
 import { Observer } from './observe.ts';
 import type { Follow, Outcome, Postgres, ServerFacts, ServerState, StartAs, SyncSetting } from './port.ts';
 import { promote, type PromoteOptions } from './promote.ts';
+import { Pulse } from './pulse.ts';
 import { rewind, type RewindOptions } from './rewind.ts';
 import { checkpointSql } from './role-sql.ts';
 import { keepSlots } from './slots.ts';
@@ -61,6 +62,7 @@ export function createLocalPostgres({ guard, log, ...node }: LocalPostgresOption
 class LocalPostgres implements Postgres {
   readonly #server: LocalServer;
   readonly #observer: Observer;
+  readonly #pulse: Pulse;
   readonly #stopped: StoppedDirectory;
   readonly #stopListening: (() => void)[] = [];
   readonly #closing = new AbortController();
@@ -69,10 +71,13 @@ class LocalPostgres implements Postgres {
   constructor(server: LocalServer) {
     this.#server = server;
     this.#observer = new Observer(server);
+    this.#pulse = new Pulse(server);
     this.#stopped = new StoppedDirectory(server.context);
     this.#addresses = new AddressWatch(server, this.#closing.signal);
     this.onGuardChange(() => {
-      if (server.postmasterPid() === null) server.dropSession();
+      if (server.postmasterPid() !== null) return;
+      server.dropSession();
+      this.#pulse.forget();
     });
   }
 
@@ -186,6 +191,14 @@ class LocalPostgres implements Postgres {
     }
   }
 
+  stroke(deadlineMs: number): Promise<Outcome> {
+    return this.#pulse.stroke(deadlineMs);
+  }
+
+  knock(deadlineMs: number): Promise<'answered' | 'full' | 'silent'> {
+    return this.#pulse.knock(deadlineMs);
+  }
+
   writeSync(setting: SyncSetting, signal: AbortSignal): Promise<Outcome> {
     return asOutcome('PGB-1313', () => writeSync(this.#server, setting, signal));
   }
@@ -231,6 +244,7 @@ class LocalPostgres implements Postgres {
     this.#closing.abort();
     for (const stop of this.#stopListening) stop();
     this.#server.dropSession();
+    this.#pulse.forget();
     return Promise.resolve();
   }
 

@@ -2,7 +2,8 @@
  * What the pieces of the local PostgreSQL share while it runs: its guard, its sessions, its rendered files. A piece that fails says so with an
  * Outcome; nothing here decides.
  */
-import { appError, describeError, type ErrorCode } from '../../shared/errors.ts';
+import type { ErrorCode } from '../../shared/error-codes.ts';
+import { appError, describeError } from '../../shared/errors.ts';
 import { monotonicMs } from '../../shared/runtime/clock.ts';
 import type { GuardClient } from '../guard/guard-client.ts';
 import { processesIn, realDirectory } from '../guard/process-tree.ts';
@@ -65,8 +66,8 @@ export class LocalServer {
   }
 
   /** A new session shows the settings that the postmaster has read. The caller destroys it. */
-  async freshSession(deadlineMs = CONNECT_DEADLINE_MS): Promise<ControlSession> {
-    return ControlSession.open(this.#login(MONITOR_ROLE, this.context.secrets.monitorPassword), deadlineMs);
+  async freshSession(deadlineMs = CONNECT_DEADLINE_MS, options = ''): Promise<ControlSession> {
+    return ControlSession.open({ ...this.#login(MONITOR_ROLE, this.context.secrets.monitorPassword), options }, deadlineMs);
   }
 
   async replicationSession(deadlineMs = CONNECT_DEADLINE_MS): Promise<ControlSession> {

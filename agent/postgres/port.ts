@@ -134,6 +134,11 @@ export interface Postgres {
   /** Does that PostgreSQL answer a question over the replication protocol? A sign of life (P10), asked past its agent. */
   probe(target: { readonly host: string; readonly port: number }, deadlineMs: number): Promise<boolean>;
 
+  /** A tiny transactional message, flushed here and waiting for nobody. One that hangs is waited for again, so that there is never a second one. */
+  stroke(deadlineMs: number): Promise<Outcome>;
+  /** Opens a session of its own and asks it something. `full`: refused for want of room. */
+  knock(deadlineMs: number): Promise<'answered' | 'full' | 'silent'>;
+
   /** Writes and reloads the setting; resolves when the file is in place and the reload sent. Proof is `proveSync`. */
   writeSync(setting: SyncSetting, signal: AbortSignal): Promise<Outcome>;
   /** P7.6: a fresh connection shows the value, and every walsender that carries a member's name shows the priority `setting` gives it. */

@@ -331,7 +331,16 @@ export class Cluster {
       observed: null,
       nonce: 'settled',
     };
-    const history: HistoryEntry = { epoch: epoch(1n), holder, timeline: timelineId(1), floor, ancestors: [], why: 'settled', at: '' };
+    const history: HistoryEntry = {
+      epoch: epoch(1n),
+      holder,
+      timeline: timelineId(1),
+      floor,
+      ancestors: [],
+      trigger: 'creation',
+      why: 'settled',
+      at: '',
+    };
     for (const [at, node] of this.nodes.entries()) {
       const member = members[at];
       if (member === undefined) continue;

@@ -1,43 +1,61 @@
 /** The names of what can go wrong; each states its mechanism. */
+
+/** What befalls one node, and how often that is the leader whatever the dice say. */
+export const LEADERS_SHARE = {
+  'postmaster-kill': 0,
+  'leader-postmaster-kill': 1,
+  'agent-kill': 0.5,
+  'guard-kill': 0.5,
+  'machine-loss': 0,
+  'leader-machine-loss': 1,
+  'node-freeze': 0,
+  'leader-freeze': 1,
+  'machine-pause': 0.5,
+  'agent-freeze': 0,
+  'leader-agent-freeze': 1,
+  'postgres-freeze': 0.5,
+  'postmaster-freeze': 0.7,
+  'node-partition': 0,
+  'leader-partition': 1,
+  'store-cut': 0.5,
+  'disk-hang': 0.5,
+  'disk-slow': 0,
+  'replay-pause': 0,
+  'replay-slow': 0,
+  'checkpointer-busy': 1,
+  'promote-by-hand': 0,
+  switchover: 0,
+} as const;
+
+export type NodeFault = keyof typeof LEADERS_SHARE;
+
+const STORE_FAULTS = ['store-outage', 'store-slow', 'store-late-commits', 'watch-breaks'] as const;
+
+export type StoreFault = (typeof STORE_FAULTS)[number];
+
 export const FAULT_KINDS = [
-  'postmaster-kill',
-  'leader-postmaster-kill',
-  'agent-kill',
-  'guard-kill',
-  'machine-loss',
-  'leader-machine-loss',
-  'node-freeze',
-  'leader-freeze',
-  'machine-pause',
-  'agent-freeze',
-  'leader-agent-freeze',
-  'postgres-freeze',
-  'node-partition',
-  'leader-partition',
+  ...(Object.keys(LEADERS_SHARE) as NodeFault[]),
+  ...STORE_FAULTS,
   'one-way-cut',
   'link-cut',
-  'store-cut',
   'bad-network',
-  'store-outage',
-  'store-slow',
-  'store-late-commits',
-  'watch-breaks',
-  'disk-hang',
-  'disk-slow',
   'disk-loss',
-  'replay-pause',
-  'replay-slow',
-  'checkpointer-busy',
   'proxy-kill',
   'proxy-partition',
-  'switchover',
   'double-kill',
   'agent-dies-at-failpoint',
   'machine-dies-at-failpoint',
   'act-fails',
   'act-is-late',
-  'promote-by-hand',
   'operator-force',
 ] as const;
 
 export type FaultKind = (typeof FAULT_KINDS)[number];
+
+export function isNodeFault(kind: FaultKind): kind is NodeFault {
+  return kind in LEADERS_SHARE;
+}
+
+export function isStoreFault(kind: FaultKind): kind is StoreFault {
+  return STORE_FAULTS.some((one) => one === kind);
+}

@@ -4,7 +4,7 @@
  */
 import { unreachable } from '../../shared/assert.ts';
 import type { Cluster } from './cluster.ts';
-import type { FaultKind } from './fault-kinds.ts';
+import { isNodeFault, isStoreFault, LEADERS_SHARE, type FaultKind, type NodeFault, type StoreFault } from './fault-kinds.ts';
 import { FAILABLE, FAILPOINTS, type Failpoint, type FailpointAct } from './failpoint.ts';
 import type { HostName } from './network.ts';
 import type { SimNode } from './node.ts';
@@ -72,82 +72,107 @@ export class Faults {
   }
 
   #begin(kind: FaultKind): End {
+    if (isNodeFault(kind)) return this.#befall(kind, this.#victim(kind));
+    if (isStoreFault(kind)) return this.#spoilStore(kind);
+    return this.#disturb(kind);
+  }
+
+  #victim(kind: NodeFault): SimNode {
+    const { leader, nodes } = this.#cluster;
+    return leader !== null && this.#random.chance(LEADERS_SHARE[kind]) ? leader : this.#random.pick(nodes);
+  }
+
+  #befall(kind: NodeFault, node: SimNode): End {
     const cluster = this.#cluster;
     const random = this.#random;
-    const any = (): SimNode => random.pick(cluster.nodes);
-    const leader = (): SimNode => cluster.leader ?? any();
     switch (kind) {
       case 'postmaster-kill':
-        cluster.killPostmaster(any());
-        return null;
       case 'leader-postmaster-kill':
-        cluster.killPostmaster(leader());
+        cluster.killPostmaster(node);
         return null;
       case 'agent-kill':
-        return this.#killAgent(random.chance(0.5) ? leader() : any());
+        return this.#killAgent(node);
       case 'guard-kill':
-        cluster.killGuard(random.chance(0.5) ? leader() : any());
+        cluster.killGuard(node);
         return null;
       case 'machine-loss':
-        return this.#lose(any());
       case 'leader-machine-loss':
-        return this.#lose(leader());
+        return this.#lose(node);
       case 'node-freeze':
-        return cluster.freeze(any(), false);
       case 'leader-freeze':
-        return cluster.freeze(leader(), false);
+        return cluster.freeze(node, false);
       case 'machine-pause':
-        return cluster.freeze(random.chance(0.5) ? leader() : any(), true);
+        return cluster.freeze(node, true);
       case 'agent-freeze':
-        return cluster.freezeAgent(any());
       case 'leader-agent-freeze':
-        return cluster.freezeAgent(leader());
+        return cluster.freezeAgent(node);
       case 'postgres-freeze':
-        return cluster.freezePostgres(random.chance(0.5) ? leader() : any());
+        return cluster.freezePostgres(node);
+      case 'postmaster-freeze':
+        return this.#freezePostmaster(node);
       case 'node-partition':
-        return this.#isolate(any().name);
       case 'leader-partition':
-        return this.#isolate(leader().name);
-      case 'one-way-cut':
-        return this.#cut([[random.pick(cluster.hosts), random.pick(cluster.hosts)]]);
-      case 'link-cut':
-        return this.#cutLink(random.pick(cluster.hosts), random.pick(cluster.hosts));
+        return this.#isolate(node.name);
       case 'store-cut':
-        return this.#cutLink((random.chance(0.5) ? leader() : any()).name, STORE_HOST);
-      case 'bad-network':
-        return this.#worsen();
+        return this.#cutLink(node.name, STORE_HOST);
+      case 'disk-hang':
+        return this.#hangDisk(node);
+      case 'disk-slow':
+        return this.#weather(node, 'flushMs', random.pick([5, 25, 80]));
+      case 'replay-pause':
+        return this.#pauseReplay(node);
+      case 'replay-slow':
+        return this.#weather(node, 'replayMs', random.pick([20, 120]));
+      case 'checkpointer-busy':
+        return this.#weather(node, 'checkpointerBusyShare', 1);
+      case 'promote-by-hand':
+        cluster.promoteByHand(node);
+        return null;
+      case 'switchover':
+        cluster.requestSwitchover(node);
+        return null;
+      default:
+        return unreachable(kind);
+    }
+  }
+
+  #spoilStore(kind: StoreFault): End {
+    const random = this.#random;
+    switch (kind) {
       case 'store-outage':
-        cluster.world.tell('etcd', () => 'FAULT no quorum');
-        cluster.store.mood.isDown = true;
-        return () => cluster.store.comeBack();
+        this.#cluster.world.tell('etcd', () => 'FAULT no quorum');
+        this.#cluster.store.mood.isDown = true;
+        return () => this.#cluster.store.comeBack();
       case 'store-slow':
         return this.#mood({ commitMs: random.pick([30, 150, 450]) });
       case 'store-late-commits':
         return this.#mood({ lateShare: random.pick([0.05, 0.3]) });
       case 'watch-breaks':
         return this.#mood({ breakShare: random.pick([0.1, 0.5]), watchLagMs: random.pick([1, 50, 400]) });
-      case 'disk-hang':
-        return this.#hangDisk(random.chance(0.5) ? leader() : any());
-      case 'disk-slow':
-        return this.#weather(any(), 'flushMs', random.pick([5, 25, 80]));
+      default:
+        return unreachable(kind);
+    }
+  }
+
+  #disturb(kind: Exclude<FaultKind, NodeFault | StoreFault>): End {
+    const cluster = this.#cluster;
+    const random = this.#random;
+    switch (kind) {
+      case 'one-way-cut':
+        return this.#cut([[random.pick(cluster.hosts), random.pick(cluster.hosts)]]);
+      case 'link-cut':
+        return this.#cutLink(random.pick(cluster.hosts), random.pick(cluster.hosts));
+      case 'bad-network':
+        return this.#worsen();
       case 'disk-loss':
         return this.#loseDisk();
-      case 'replay-pause':
-        return this.#pauseReplay(any());
-      case 'replay-slow':
-        return this.#weather(any(), 'replayMs', random.pick([20, 120]));
-      case 'checkpointer-busy':
-        return this.#weather(leader(), 'checkpointerBusyShare', 1);
       case 'proxy-kill':
         return this.#killProxy();
       case 'proxy-partition':
         return this.#isolate(random.pick(cluster.proxies).name);
-      case 'switchover':
-        cluster.requestSwitchover(any());
-        return null;
       case 'double-kill':
-        cluster.killPostmaster(leader());
-        return this.#lose(any());
+        cluster.killPostmaster(cluster.leader ?? random.pick(cluster.nodes));
+        return this.#lose(random.pick(cluster.nodes));
       case 'agent-dies-at-failpoint':
         return this.#arm({ kind: 'agent-dies', when: random.pick(['before', 'after']) });
       case 'machine-dies-at-failpoint':
@@ -156,9 +181,6 @@ export class Faults {
         return this.#arm({ kind: 'fails', when: random.pick(['before', 'after']) });
       case 'act-is-late':
         return this.#arm({ kind: 'is-late', ms: random.pick([60, 400, 2_500]) });
-      case 'promote-by-hand':
-        cluster.promoteByHand(any());
-        return null;
       case 'operator-force':
         cluster.forceFailover();
         return null;
@@ -282,6 +304,16 @@ export class Faults {
     return () => {
       life.isReplayPaused = false;
       life.process.run(() => life.replay());
+    };
+  }
+
+  #freezePostmaster(node: SimNode): End {
+    const { life } = node;
+    if (life === null) return null;
+    this.#cluster.world.tell(node.name, () => 'FAULT the postmaster alone stands still');
+    life.isPostmasterFrozen = true;
+    return () => {
+      life.isPostmasterFrozen = false;
     };
   }
 

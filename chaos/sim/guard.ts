@@ -172,7 +172,10 @@ export class SimGuard {
     const delayMs = clock.delayUntil(right.untilMs);
     this.process.after(delayMs + CHECK_MS * 0.02, () => {
       // A later deadline has an alarm of its own.
-      if (this.#right === right) this.#look();
+      if (this.#right !== right) return;
+      this.#look();
+      // The machine's clock stood in between.
+      if (clock.nowMs < right.untilMs) this.#watchDeadline();
     });
   }
 

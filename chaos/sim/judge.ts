@@ -7,11 +7,12 @@ import type { Follow, SyncSetting } from '../../agent/postgres/port.ts';
 import type { PromiseAnswer } from '../../agent/core/facts.ts';
 import type { Rule } from '../../agent/machine/asks.ts';
 import type { LeaderRecord } from '../../shared/domain/leader-record.ts';
-import { isSafePair, readQuorumSize, subsetsOfSize, type MemberSet } from '../../shared/domain/member-set.ts';
+import { isSafePair, type MemberSet } from '../../shared/domain/member-set.ts';
 import { nameOf, type MemberId } from '../../shared/domain/node-id.ts';
 import { contains, formatPosition } from '../../shared/domain/wal-position.ts';
 import type { Directory } from './directory.ts';
 import type { SimNode } from './node.ts';
+import { whoCouldLose } from './read-quorums.ts';
 import type { ServerLife } from './server.ts';
 import type { Wal, WalRecord } from './wal.ts';
 import { Violation, type World } from './world.ts';
@@ -159,38 +160,18 @@ export class Judge {
     }
   }
 
-  /** I2: whoever a read quorum of the record would let claim has this write. */
+  /** I2 */
   #checkReadQuorums(record: LeaderRecord, write: WalRecord | undefined): void {
     if (write === undefined) return;
-    const size = readQuorumSize(record.set);
-    if (size === 'holder-only') return;
-    for (const quorum of subsetsOfSize(record.set.members, size)) {
-      const members = quorum.map((member) => this.#nodeOf(member));
-      if (members.some((member) => member?.directory === null || member === null)) continue;
-      let required = 0;
-      for (const member of members) {
-        const wal = member?.directory?.wal;
-        if (wal === undefined) continue;
-        required = Math.max(required, reachedOn(wal, Number(record.timeline)));
-      }
-      for (const node of this.#nodes) {
-        if (node.directory === null || !node.directory.isWhole) continue;
-        const { wal } = node.directory;
-        const extent = wal.extentAt(wal.end);
-        if (!contains(extent, record.floor) || this.#hasForeignTail(wal)) continue;
-        if (required > 0 && !contains(extent, { timeline: record.timeline, lsn: BigInt(required) as typeof extent.lsn })) continue;
-        if (!wal.has(write))
-          throw new Violation(
-            'I2',
-            `with the promises of ${quorum.map(nameOf).join(', ')}, ${node.name} could claim after ${tag(record)} without acknowledged write ${String(write.operation)}`,
-          );
-      }
-    }
-  }
-
-  /** Its timeline was begun by hand, so it may not claim; what it acknowledged before is still there. */
-  #hasForeignTail(wal: Wal): boolean {
-    return this.#handMade.has(wal);
+    const loser = whoCouldLose(write, record, this.#nodes, {
+      nodeOf: (member) => this.#nodeOf(member),
+      isHandMade: (wal) => this.#handMade.has(wal),
+    });
+    if (loser !== null)
+      throw new Violation(
+        'I2',
+        `with the promises of ${loser.quorum.map(nameOf).join(', ')}, ${loser.claimant} could claim after ${tag(record)} without acknowledged write ${String(write.operation)}`,
+      );
   }
 
   /** I10 */
@@ -237,6 +218,10 @@ export class Judge {
     this.#world.note(3, record.operation);
     const epoch = this.#epochOf(node);
     if (operation === undefined || epoch === null) return;
+    // Where only time fences, a thawed node may say a few words before its guard has looked, and a machine that stood still knows no better.
+    const isOnlyTimed = this.#isAsync || life.sync.possible().some(({ kind }) => kind === 'no-wait');
+    const isExcused = isOnlyTimed && (node.clock.hasStood || node.awakeForMs < GUARD_SLACK_MS);
+    if (isExcused && this.#record !== null && epoch < this.#record.epoch) return;
     this.#acknowledged.push(record);
     if (epoch > this.#newestEpoch) {
       this.#newestEpoch = epoch;
@@ -248,9 +233,7 @@ export class Judge {
     if (node.guard.right !== null && this.#record !== null && this.#record.ttlMs < this.#world.nowMs - this.#renewedAtMs)
       this.#world.mark('a primary lived through an outage of etcd longer than its lease');
     this.#world.tell(node.name, () => `acknowledges ${String(record.operation)} in epoch ${epoch.toString()}`);
-    // Where only time fences, a thawed node may say a few words before its guard has looked, and a machine that stood still knows no better.
-    const isExcused = this.#isAsync && (node.clock.hasStood || node.awakeForMs < GUARD_SLACK_MS);
-    if (epoch < operation.afterEpoch && !isExcused)
+    if (epoch < operation.afterEpoch)
       throw new Violation(
         'I4',
         `${node.name} acknowledged in epoch ${epoch.toString()} what was invoked after an acknowledgement of epoch ${operation.afterEpoch.toString()}`,
@@ -341,7 +324,10 @@ export class Judge {
   onPromote(node: SimNode, directory: Directory, timeline: number, epoch: bigint): void {
     const { wal } = directory;
     const known = this.#timelines.get(timeline);
-    if (known !== undefined)
+    // A machine that dies before the first record of a timeline is durable has begun nothing: nobody can have read it.
+    const isBegunAgain =
+      known?.by === node.name && known.fork === wal.end && this.#nodes.every(({ directory: one }) => !hasTimeline(one, timeline));
+    if (known !== undefined && !isBegunAgain)
       throw new Violation('I5', `${node.name} begins timeline ${String(timeline)}, which ${known.by} began at ${String(known.fork)}`);
     this.#timelines.set(timeline, { by: node.name, fork: wal.end });
     if (node.file !== null && node.file.promised > epoch)
@@ -397,9 +383,8 @@ export class Judge {
   }
 }
 
-function reachedOn(wal: Wal, timeline: number): number {
-  if (wal.timeline === timeline) return wal.end;
-  return wal.ancestors.find((ancestor) => ancestor.timeline === timeline)?.end ?? 0;
+function hasTimeline(directory: Directory | null, timeline: number): boolean {
+  return directory !== null && (directory.wal.timeline === timeline || directory.wal.ancestors.some((one) => one.timeline === timeline));
 }
 
 function tag(record: LeaderRecord): string {

@@ -12,7 +12,7 @@ import { SimGuard } from './guard.ts';
 import type { Judge } from './judge.ts';
 import type { Network } from './network.ts';
 import type { Random } from './random.ts';
-import { Receiver, stream } from './replication.ts';
+import { Receiver, Sender } from './replication.ts';
 import { ServerLife, type Disk } from './server.ts';
 import type { World } from './world.ts';
 
@@ -161,7 +161,7 @@ export class SimNode {
       const source = upstream.life;
       // Nobody listens: the kernel refuses. A frozen server's kernel accepts, and nothing more comes.
       if (source === null || source.role === 'starting') this.network.send(upstream.name, this.name, () => receiver.end());
-      else source.process.run(() => this.#answer(receiver, life, follow, upstream, source));
+      else if (!source.isPostmasterFrozen) source.process.run(() => this.#answer(receiver, life, follow, upstream, source));
     });
   }
 
@@ -205,7 +205,7 @@ export class SimNode {
     const { marker } = life.directory;
     if (marker === null) return;
     this.judge.onAttach(this, follow, source.directory);
-    stream(
+    new Sender(
       {
         world: this.world,
         network: this.network,
@@ -216,7 +216,7 @@ export class SimNode {
         disk: this.disk,
       },
       receiver,
-    );
+    ).join();
     for (const { timeline } of theirs.ancestors) life.directory.historyIds.add(timeline);
     life.directory.historyIds.add(theirs.timeline);
   }

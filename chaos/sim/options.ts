@@ -33,6 +33,8 @@ export function optionsOf(seed: number): SimOptions {
     mode: random.chance(0.06) ? 'async' : 'quorum',
     k: random.pick([null, null, null, 1, 2]),
     strict: random.chance(0.2),
+    stallMs: random.pick([1_600, 5_000]),
+    minLeadMs: random.pick([500, 500, 30_000]),
     clockDrift: 0.01,
   };
   const wanted = 1 + random.int(5);

@@ -3,14 +3,14 @@
  * that an agent that dies leaves everything half done exactly where it stood. What the real adapter guarantees is proven by the integration
  * tests of agent/postgres; here it is taken for granted, and every mutant of it shows what for.
  */
-import { sameSync } from '../../agent/postgres/settings.ts';
-import { expectedPriority } from '../../agent/postgres/sync-names.ts';
-import type { Outcome, ServerFacts, ServerState, StartAs, SyncSetting, WalSender } from '../../agent/postgres/port.ts';
+import type { Outcome, StartAs } from '../../agent/postgres/port.ts';
 import type { AnswerTo, AskOf, Look, Made, Stopped } from '../../agent/machine/asks.ts';
 import { directoryOf } from './directory.ts';
 import type { SimNode } from './node.ts';
 import type { Script } from './process.ts';
-import { toLsn, Wal } from './wal.ts';
+import type { ServerLife } from './server.ts';
+import { ServerView } from './server-view.ts';
+import { Wal } from './wal.ts';
 import { cloneFrom, rewindTo } from './rejoin.ts';
 
 const DONE: Outcome = { kind: 'done' };
@@ -26,9 +26,13 @@ export type Wanted = () => boolean;
 
 export class PostgresDoor {
   readonly #node: SimNode;
+  readonly #view: ServerView;
+  /** The stroke under way, and whose life it is. */
+  #stroke: { readonly life: ServerLife; isDone: boolean } | null = null;
 
   constructor(node: SimNode) {
     this.#node = node;
+    this.#view = new ServerView(node);
   }
 
   *look({ deadlineMs }: AskOf<'look'>): Script<Look> {
@@ -39,7 +43,47 @@ export class PostgresDoor {
         return { state: { kind: 'silent', why: 'no answer in time' }, open: this.#node.rendered.open };
     }
     yield random.skewed(1, 9);
-    return { state: this.#state(), open: rendered.open };
+    return { state: this.#view.state(), open: rendered.open };
+  }
+
+  *stroke({ deadlineMs }: AskOf<'stroke'>): Script<Outcome> {
+    const { life, clock } = this.#node;
+    if (life === null) return failed('PGB-1330', 'no server');
+    const untilMs = clock.nowMs + deadlineMs;
+    if (this.#stroke === null || this.#stroke.life !== life) {
+      const stroke = { life, isDone: false };
+      this.#stroke = stroke;
+      life.process.run(() => life.writeOwn(64, () => (stroke.isDone = true)));
+    }
+    const stroke = this.#stroke;
+    while (!stroke.isDone) {
+      if (clock.nowMs >= untilMs || !life.process.isAlive) return failed('PGB-1330', 'a commit has not returned');
+      yield Math.min(POLL_MS, Math.max(untilMs - clock.nowMs, 0.1));
+    }
+    this.#stroke = null;
+    return DONE;
+  }
+
+  *knock({ deadlineMs }: AskOf<'knock'>): Script<AnswerTo<'knock'>> {
+    const { life, random } = this.#node;
+    if (life === null) return 'silent';
+    if (life.process.isFrozen || life.isPostmasterFrozen) {
+      yield deadlineMs;
+      if (life.process.isFrozen || life.isPostmasterFrozen) return 'silent';
+    }
+    yield random.skewed(1, 8);
+    return life.process.isAlive ? 'answered' : 'silent';
+  }
+
+  *probeDisk({ deadlineMs }: AskOf<'probe-disk'>): Script<boolean> {
+    const { clock, random } = this.#node;
+    const untilMs = clock.nowMs + deadlineMs;
+    yield random.skewed(0.5, 10);
+    while (this.#node.weather.diskHangs > 0) {
+      if (clock.nowMs >= untilMs) return false;
+      yield Math.min(20, Math.max(untilMs - clock.nowMs, 0.1));
+    }
+    return true;
   }
 
   *start({ as }: AskOf<'start'>): Script<Outcome> {
@@ -111,6 +155,7 @@ export class PostgresDoor {
   *kill({ deadlineMs }: AskOf<'kill'>): Script<Outcome> {
     const node = this.#node;
     const untilMs = node.clock.nowMs + deadlineMs;
+    if (node.life?.isPostmasterFrozen === true) node.world.mark('a postmaster that answered nobody was killed');
     if (node.guard.process.isRunning) node.guard.kill('asked');
     else if (node.life !== null) {
       // Past a guard that is frozen or gone.
@@ -175,10 +220,10 @@ export class PostgresDoor {
       yield POLL_MS;
       const { life } = node;
       if (life === null) return failed('PGB-1313', 'the server is not running');
-      if (!life.process.isFrozen && this.#isInForce(setting)) return DONE;
+      if (!life.process.isFrozen && this.#view.isInForce(setting)) return DONE;
       if (!isWanted() || node.clock.nowMs > untilMs) return failed('PGB-1313', 'a walsender still shows the former value');
       // One that is busy is terminated; its member attaches again and reads the new value.
-      if (node.clock.nowMs > untilMs - deadlineMs / 2) for (const sender of this.#stale(setting)) sender.end();
+      if (node.clock.nowMs > untilMs - deadlineMs / 2) for (const sender of this.#view.stale(setting)) sender.end();
     }
   }
 
@@ -292,7 +337,7 @@ export class PostgresDoor {
     rendered.open = as.kind === 'standby';
   }
 
-  #endCleanly(life: NonNullable<SimNode['life']>): void {
+  #endCleanly(life: ServerLife): void {
     const node = this.#node;
     if (node.life !== life) return;
     const { flushed } = life;
@@ -301,7 +346,7 @@ export class PostgresDoor {
     life.directory.wasStoppedCleanly = true;
   }
 
-  #becomePrimary(life: NonNullable<SimNode['life']>, epoch: bigint): void {
+  #becomePrimary(life: ServerLife, epoch: bigint): void {
     const node = this.#node;
     if (node.life !== life || life.role !== 'standby') return;
     const { directory } = life;
@@ -316,71 +361,5 @@ export class PostgresDoor {
     life.surfacedUpTo = directory.wal.end;
     life.role = 'primary';
     life.writeOwn(150);
-  }
-
-  /** What the adapter can see: a fresh session's value, a probe that waits, and the priority each walsender shows. */
-  #isInForce(setting: SyncSetting): boolean {
-    const { life } = this.#node;
-    if (life === null || !sameSync(life.sync.setting, setting)) return false;
-    if (setting.kind !== 'no-wait' && !life.sync.doesWait) return false;
-    return this.#stale(setting).length === 0;
-  }
-
-  /** Walsenders of members that still go by another value. */
-  #stale(setting: SyncSetting): readonly { readonly end: () => void }[] {
-    const { life } = this.#node;
-    if (life === null || life.role !== 'primary') return [];
-    return life.senders.filter(
-      ({ acknowledger, member }) => expectedPriority(acknowledger.copy, member) !== expectedPriority(setting, member),
-    );
-  }
-
-  #state(): ServerState {
-    const { directory, life, guard } = this.#node;
-    if (life === null) {
-      if (!guard.isVerifiedDead) return { kind: 'silent', why: 'the former server is not verified dead yet' };
-      if (directory === null) return { kind: 'absent' };
-      const { wal } = directory;
-      return {
-        kind: 'stopped',
-        systemId: directory.systemId,
-        wasPrimary: directory.wasPrimary,
-        cleanly: directory.wasStoppedCleanly,
-        extent: wal.extentAt(wal.end),
-        marker: directory.marker,
-      };
-    }
-    return life.role === 'starting' ? { kind: 'starting' } : { kind: 'running', facts: this.#facts(life) };
-  }
-
-  #facts(life: NonNullable<SimNode['life']>): ServerFacts {
-    const { directory } = life;
-    const { wal } = directory;
-    const isStandby = life.role === 'standby';
-    const end = isStandby ? Math.max(life.hasReceived ? wal.bytes : 0, life.replayed) : life.flushed;
-    return {
-      systemId: directory.systemId,
-      versionNum: 150_018,
-      inRecovery: isStandby,
-      history: isStandby ? wal.historyAt(end) : wal.history(),
-      receivedLsn: isStandby && life.hasReceived ? toLsn(wal.bytes) : null,
-      replayedLsn: isStandby ? toLsn(life.replayed) : null,
-      replayIdle: !isStandby || life.isReplayIdle,
-      receiver: life.receiver === null ? 'none' : life.receiver.state === 'streaming' ? 'streaming' : 'connecting',
-      flushedLsn: isStandby ? null : toLsn(life.flushed),
-      synchronousStandbyNames: '',
-      walSenders: life.senders.map(({ acknowledger }): WalSender => {
-        const flushed = toLsn(acknowledger.flushed);
-        return {
-          applicationName: acknowledger.member,
-          pid: 1,
-          state: 'streaming',
-          flushLsn: acknowledger.flushed === 0 ? null : flushed,
-          replayLsn: flushed,
-          syncPriority: expectedPriority(acknowledger.copy, acknowledger.member),
-        };
-      }),
-      physicalSlots: [...directory.slots],
-    };
   }
 }

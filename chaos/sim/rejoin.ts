@@ -5,7 +5,7 @@ import { directoryOf } from './directory.ts';
 import type { SimNode } from './node.ts';
 import type { Script } from './process.ts';
 import type { ServerLife } from './server.ts';
-import { Wal } from './wal.ts';
+import type { Wal } from './wal.ts';
 
 const DONE: Outcome = { kind: 'done' };
 const PIECES = 8;

@@ -6,7 +6,7 @@ import type { MemberId } from '../../shared/domain/node-id.ts';
 import type { Network } from './network.ts';
 import type { Random } from './random.ts';
 import type { Disk, ServerLife } from './server.ts';
-import type { SyncRep } from './sync-rep.ts';
+import type { Acknowledger } from './sync-rep.ts';
 import type { WalRecord } from './wal.ts';
 import type { World } from './world.ts';
 
@@ -53,129 +53,146 @@ export class Receiver {
   }
 }
 
-/** The primary's end. */
-export type Sender = {
+/** A stream from its joining on: the primary's end, and what carries bytes to the standby's. */
+export class Sender {
   readonly member: MemberId;
-  readonly acknowledger: Parameters<SyncRep['join']>[0];
+  readonly acknowledger: Acknowledger;
+  readonly #parts: StreamParts;
+  readonly #receiver: Receiver;
+  #isSending = false;
+  #isOpen = true;
+  /** The standby hangs in a flush. */
+  #isStuck = false;
+  #sentUpTo: number;
+  #heardAtMs: number;
+  #spokenAtMs: number;
+
+  /** The receiver must be the one that asked. */
+  constructor(parts: StreamParts, receiver: Receiver) {
+    const { world, member, upstream, downstream } = parts;
+    this.#parts = parts;
+    this.#receiver = receiver;
+    this.member = member;
+    this.acknowledger = { member, copy: upstream.life.sync.setting, flushed: 0 };
+    this.#sentUpTo = downstream.life.directory.wal.end;
+    this.#heardAtMs = world.nowMs;
+    this.#spokenAtMs = world.nowMs;
+  }
+
+  join(): void {
+    const { world, network, random, upstream, downstream } = this.#parts;
+    const receiver = this.#receiver;
+    receiver.onEnd = () => network.send(downstream.host, upstream.host, () => upstream.life.process.run(() => this.end()));
+    upstream.life.sync.join(this.acknowledger);
+    upstream.life.senders.push(this);
+    receiver.state = 'streaming';
+    this.#reply();
+    this.pump();
+    world.after(KEEPALIVE_MS * random.between(0.2, 1), () => this.#keepAlive());
+  }
+
   /** More may be there to send. */
-  readonly pump: () => void;
+  pump(): void {
+    const { life } = this.#parts.upstream;
+    if (!this.#isOpen || this.#isSending || !life.process.isRunning) return;
+    const { wal } = life.directory;
+    const batch: WalRecord[] = [];
+    for (let at = wal.indexAfter(this.#sentUpTo); at < wal.records.length && batch.length < BATCH_MAX; at += 1) {
+      const record = wal.records[at];
+      if (record === undefined || record.end > life.available) break;
+      batch.push(record);
+    }
+    const last = batch.at(-1);
+    if (last === undefined) return;
+    this.#sentUpTo = last.end;
+    this.#isSending = true;
+    this.#transmit(batch, this.#parts.world.nowMs);
+  }
+
+  end(): void {
+    if (!this.#isOpen) return;
+    this.#leave();
+    const { senders } = this.#parts.upstream.life;
+    const at = senders.indexOf(this);
+    if (at !== -1) senders.splice(at, 1);
+  }
+
   /** The sending server is gone; the kernel says so if it can. */
-  readonly upstreamGone: () => void;
-  readonly end: () => void;
-};
+  upstreamGone(): void {
+    const { network, upstream, downstream } = this.#parts;
+    this.#leave();
+    network.send(upstream.host, downstream.host, () => downstream.life.process.run(() => this.#receiver.end()));
+  }
 
-/** Joins the two ends. The receiver must be the one that asked. */
-export function stream(parts: StreamParts, receiver: Receiver): Sender {
-  const { world, network, random, member, upstream, downstream, disk } = parts;
-  const { sync } = upstream.life;
-  const acknowledger = { member, copy: sync.setting, flushed: 0 };
-  let isSending = false;
-  let isOpen = true;
-  let isStuck = false;
-  let sentUpTo = downstream.life.directory.wal.end;
-  let heardAtMs = world.nowMs;
-  let spokenAtMs = world.nowMs;
+  #leave(): void {
+    this.#isOpen = false;
+    this.#parts.upstream.life.sync.leave(this.acknowledger);
+  }
 
-  const reply = (flushed: number): void => {
-    network.send(downstream.host, upstream.host, () =>
-      upstream.life.process.run(() => {
-        if (!isOpen) return;
-        heardAtMs = world.nowMs;
-        sync.onReply(acknowledger, flushed);
-      }),
-    );
-  };
+  #transmit(batch: readonly WalRecord[], sinceMs: number): void {
+    const { world, network, upstream, downstream } = this.#parts;
+    if (!this.#isOpen || !upstream.life.process.isAlive) return;
+    if (!network.isCut(upstream.host, downstream.host)) network.stream(upstream.host, downstream.host, () => this.#take(batch));
+    else if (world.nowMs - sinceMs < STREAM_TIMEOUT_MS) world.after(RETRANSMIT_MS, () => this.#transmit(batch, sinceMs));
+  }
 
-  const take = (batch: readonly WalRecord[]): void => {
-    downstream.life.process.run(() => {
-      if (!receiver.isThere) return;
-      const { life } = downstream;
+  /** At the standby: written, flushed, replayed and told. */
+  #take(batch: readonly WalRecord[]): void {
+    const { random, disk, downstream } = this.#parts;
+    const { life } = downstream;
+    life.process.run(() => {
+      if (!this.#receiver.isThere) return;
       const ms = disk.flushMs();
       if (!Number.isFinite(ms)) {
         // It waits in the flush, says nothing meanwhile, and goes on when the disk does.
-        isStuck = true;
+        this.#isStuck = true;
         disk.whenBack(() => {
-          isStuck = false;
-          take(batch);
+          this.#isStuck = false;
+          this.#take(batch);
         });
         return;
       }
       const [first] = batch;
       if (first !== undefined && random.chance(HALF_SHARE)) life.directory.wal.receiveHalf(first);
       life.hasReceived = true;
-      life.process.after(ms, () => {
-        // A receiver that ends flushes what it has taken over, or loses it.
-        if (!receiver.isThere) return;
-        for (const record of batch) if (!life.directory.wal.receive(record)) return;
-        life.replay();
-        reply(life.directory.wal.end);
-        for (const sender of life.senders) sender.pump();
-        isSending = false;
-        pump();
-      });
+      life.process.after(ms, () => this.#keep(batch));
     });
-  };
+  }
 
-  const transmit = (batch: readonly WalRecord[], sinceMs: number): void => {
-    if (!isOpen || !upstream.life.process.isAlive) return;
-    if (!network.isCut(upstream.host, downstream.host)) network.stream(upstream.host, downstream.host, () => take(batch));
-    else if (world.nowMs - sinceMs < STREAM_TIMEOUT_MS) world.after(RETRANSMIT_MS, () => transmit(batch, sinceMs));
-  };
+  #keep(batch: readonly WalRecord[]): void {
+    const { life } = this.#parts.downstream;
+    // A receiver that ends flushes what it has taken over, or loses it.
+    if (!this.#receiver.isThere) return;
+    for (const record of batch) if (!life.directory.wal.receive(record)) return;
+    life.replay();
+    this.#reply();
+    for (const sender of life.senders) sender.pump();
+    this.#isSending = false;
+    this.pump();
+  }
 
-  const pump = (): void => {
-    if (!isOpen || isSending || !upstream.life.process.isRunning) return;
-    const { records } = upstream.life.directory.wal;
-    const from = upstream.life.directory.wal.indexAfter(sentUpTo);
-    const batch: WalRecord[] = [];
-    for (let at = from; at < records.length && batch.length < BATCH_MAX; at += 1) {
-      const record = records[at];
-      if (record === undefined || record.end > upstream.life.available) break;
-      batch.push(record);
-    }
-    const last = batch.at(-1);
-    if (last === undefined) return;
-    sentUpTo = last.end;
-    isSending = true;
-    transmit(batch, world.nowMs);
-  };
-
-  const endSender = (): void => {
-    if (!isOpen) return;
-    isOpen = false;
-    sync.leave(acknowledger);
-    const at = upstream.life.senders.indexOf(sender);
-    if (at !== -1) upstream.life.senders.splice(at, 1);
-  };
-
-  const sender: Sender = {
-    member,
-    acknowledger,
-    pump,
-    end: endSender,
-    upstreamGone: () => {
-      isOpen = false;
-      sync.leave(acknowledger);
-      network.send(upstream.host, downstream.host, () => downstream.life.process.run(() => receiver.end()));
-    },
-  };
+  #reply(): void {
+    const { world, network, upstream, downstream } = this.#parts;
+    const flushed = downstream.life.directory.wal.end;
+    network.send(downstream.host, upstream.host, () =>
+      upstream.life.process.run(() => {
+        if (!this.#isOpen) return;
+        this.#heardAtMs = world.nowMs;
+        upstream.life.sync.onReply(this.acknowledger, flushed);
+      }),
+    );
+  }
 
   /** Both ends look after their timeouts; between whiles the standby says how far it is. */
-  const keepAlive = (): void => {
-    if (receiver.isThere) {
-      if (!network.isCut(upstream.host, downstream.host) && upstream.life.process.isRunning && isOpen) spokenAtMs = world.nowMs;
-      else if (world.nowMs - spokenAtMs > STREAM_TIMEOUT_MS) downstream.life.process.run(() => receiver.end());
-      if (downstream.life.process.isRunning && !isStuck) reply(downstream.life.directory.wal.end);
+  #keepAlive(): void {
+    const { world, network, upstream, downstream } = this.#parts;
+    if (this.#receiver.isThere) {
+      const isLinked = !network.isCut(upstream.host, downstream.host) && upstream.life.process.isRunning && this.#isOpen;
+      if (isLinked) this.#spokenAtMs = world.nowMs;
+      else if (world.nowMs - this.#spokenAtMs > STREAM_TIMEOUT_MS) downstream.life.process.run(() => this.#receiver.end());
+      if (downstream.life.process.isRunning && !this.#isStuck) this.#reply();
     }
-    if (isOpen && world.nowMs - heardAtMs > STREAM_TIMEOUT_MS) upstream.life.process.run(endSender);
-    if (isOpen || receiver.isThere) world.after(KEEPALIVE_MS, keepAlive);
-  };
-
-  receiver.onEnd = () => network.send(downstream.host, upstream.host, () => upstream.life.process.run(endSender));
-  sync.join(acknowledger);
-  upstream.life.senders.push(sender);
-  receiver.state = 'streaming';
-  reply(downstream.life.directory.wal.end);
-  pump();
-  world.after(KEEPALIVE_MS * random.between(0.2, 1), keepAlive);
-  return sender;
+    if (this.#isOpen && world.nowMs - this.#heardAtMs > STREAM_TIMEOUT_MS) upstream.life.process.run(() => this.end());
+    if (this.#isOpen || this.#receiver.isThere) world.after(KEEPALIVE_MS, () => this.#keepAlive());
+  }
 }

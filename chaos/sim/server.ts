@@ -64,6 +64,8 @@ export class ServerLife {
   isReplayIdle = false;
   /** Commits can wait for hours: nobody shortens them, so a paused replay is a fact of life. */
   isReplayPaused = false;
+  /** New connections hang; the sessions there are go on. */
+  isPostmasterFrozen = false;
 
   constructor(parts: ServerParts) {
     this.#parts = parts;
@@ -94,7 +96,7 @@ export class ServerLife {
   }
 
   open(session: Session): boolean {
-    if (!this.process.isRunning || this.role === 'starting') return false;
+    if (!this.process.isRunning || this.isPostmasterFrozen || this.role === 'starting') return false;
     this.sessions.add(session);
     return true;
   }

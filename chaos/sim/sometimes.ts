@@ -25,6 +25,8 @@ export const STATES = [
   'the set went down to nobody and came back',
   'a strict holder waited for a standby',
   'an operator forced a failover',
+  'a leader that lived and did no work gave way',
+  'a postmaster that answered nobody was killed',
   'a switchover was taken back',
   'a session wrote on a primary whose epoch was over',
   'a node came back under another incarnation while its former one was in the record',

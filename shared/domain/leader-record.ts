@@ -40,6 +40,9 @@ export type LeaderRecord = {
   readonly nonce: string;
 };
 
+/** What began a leadership: the cluster's creation, or the evidence that the one before was over. */
+export type ClaimTrigger = 'creation' | 'down' | 'released' | 'handing-over' | 'suspicion' | 'ttl' | 'operator';
+
 /** Written in the transaction of the claim: how leadership moved, and what the timeline id means. */
 export type HistoryEntry = {
   readonly epoch: Epoch;
@@ -48,6 +51,7 @@ export type HistoryEntry = {
   readonly floor: WalPosition;
   /** How the floor's own timeline came to be, so that this entry alone tells the whole road to the timeline it reserves. */
   readonly ancestors: readonly Ancestor[];
+  readonly trigger: ClaimTrigger;
   readonly why: string;
   /** Wall time, ISO 8601, for humans only. */
   readonly at: string;

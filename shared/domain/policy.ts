@@ -26,6 +26,10 @@ export type Policy = {
   readonly promoteByMs: number;
   /** How long a stage of a planned operation may take before it is aborted. */
   readonly stageByMs: number;
+  /** A PostgreSQL that commits nothing, or answers no new session, for so long counts as dead. */
+  readonly stallMs: number;
+  /** A leader is not replaced for slowness before it has led so long: shared storage stalls for everybody. */
+  readonly minLeadMs: number;
   /** Time the guard needs to kill every process and see it dead. */
   readonly killMs: number;
   /** Async: the largest lag a candidate may have behind the last recorded position. */
@@ -51,6 +55,8 @@ export const DEFAULT_POLICY: Policy = {
   degradeAfterMs: 3_500,
   promoteByMs: 5_000,
   stageByMs: 5_000,
+  stallMs: 5_000,
+  minLeadMs: 30_000,
   killMs: 500,
   maxLagBytes: 1_048_576,
   clockDrift: 0.01,
@@ -86,6 +92,11 @@ export const RELATIONS: readonly Relation[] = [
     claim:
       'suspectMs + 100 + promiseByMs + 2 × etcdCallMs + 500 <= degradeAfterMs: nobody degrades to no standby while the standbys may be electing',
     sides: (p) => [p.suspectMs + 100 + p.promiseByMs + 2 * p.etcdCallMs + 500, '<=', p.degradeAfterMs],
+  },
+  {
+    fields: ['suspectMs', 'stallMs'],
+    claim: '2 × suspectMs <= stallMs: a server that is slow is given more time than one that is silent',
+    sides: (p) => [2 * p.suspectMs, '<=', p.stallMs],
   },
   {
     fields: ['promiseAttemptMs', 'promiseByMs'],

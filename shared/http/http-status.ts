@@ -1,6 +1,5 @@
 /** Which HTTP status an error code travels with. Clients match on the code; the status is for proxies, balancers and humans with curl. */
-import { ERRORS } from '../errors.ts';
-import type { ErrorCode, ErrorEntry } from '../errors.ts';
+import { ERRORS, type ErrorCode, type ErrorEntry } from '../error-codes.ts';
 
 const EXCEPTIONS: Readonly<Partial<Record<ErrorCode, number>>> = {
   'PGB-1405': 503,

@@ -1,5 +1,6 @@
 // Builds facts for decision tests: a healthy three-node cluster in quorum mode, from which each test changes what it is about.
 import type { Facts, PeerStatus, PromiseAnswer, StoreFacts } from '../../agent/core/facts.ts';
+import { UNTRIED } from '../../agent/core/health.ts';
 import type { ServerFacts, ServerState, WalSender } from '../../agent/postgres/port.ts';
 import { epoch } from '../../shared/domain/epoch.ts';
 import type { HistoryEntry, LeaderRecord, NodeRecord } from '../../shared/domain/leader-record.ts';
@@ -106,6 +107,7 @@ export function historyOf(change: Partial<HistoryEntry> = {}): HistoryEntry {
     timeline: timelineId(1),
     floor: { timeline: timelineId(1), lsn: lsn(100n) },
     ancestors: [],
+    trigger: 'creation',
     why: 'test',
     at: '',
     ...change,
@@ -166,6 +168,8 @@ export function factsOf(change: Partial<Facts> = {}, store: Partial<StoreFacts> 
     following: { epoch: epoch(4n), holder: N1 },
     inForce: { kind: 'proven', set: memberSet([N2, N3], 1), waiting: true, provenAtLsn: lsn(0n) },
     resting: memberSet([N3], 1),
+    health: UNTRIED,
+    hasSaidDown: false,
     open: true,
     handover: null,
     promiseKept: null,
@@ -183,6 +187,7 @@ export function peerOf(id: MemberId, change: Partial<PeerStatus> = {}): PeerStat
     priority: 50,
     extent: null,
     servingAsPrimary: false,
+    healthy: true,
     holderSilentMs: null,
     askedAtMs: NOW_MS - 30,
     heardAtMs: NOW_MS - 29,

@@ -3,7 +3,8 @@ import { describe, expect, it } from 'vitest';
 import { Declined } from '../../../cli/declined.ts';
 import { EXIT_CODES, failureOf, wantsJson } from '../../../cli/failure.ts';
 import { UsageError } from '../../../cli/usage-error.ts';
-import { appError, ERRORS } from '../../../shared/errors.ts';
+import { ERRORS } from '../../../shared/error-codes.ts';
+import { appError } from '../../../shared/errors.ts';
 
 describe('how a command ends', () => {
   it('is no failure after --help', () => {

@@ -1,6 +1,7 @@
 import { describe, expect, it } from 'vitest';
 import { assert, InvariantError } from '../../../shared/assert.ts';
-import { AppError, appError, describeError, ERRORS, exitCodeOf, messageOf, toAppError } from '../../../shared/errors.ts';
+import { ERRORS } from '../../../shared/error-codes.ts';
+import { AppError, appError, describeError, exitCodeOf, messageOf, toAppError } from '../../../shared/errors.ts';
 
 function systemError(code: string, syscall: string): Error {
   return Object.assign(new Error(`${code}: something`), { code, syscall });

@@ -2,6 +2,7 @@
 import { describe, expect, test } from 'vitest';
 import type { Action } from '../../../../agent/core/actions.ts';
 import { decide } from '../../../../agent/core/decide.ts';
+import { UNTRIED } from '../../../../agent/core/health.ts';
 import { EMPTY_MEMORY as FORGETFUL, type Memory } from '../../../../agent/core/memory.ts';
 import { epoch } from '../../../../shared/domain/epoch.ts';
 import { lsn } from '../../../../shared/domain/lsn.ts';
@@ -191,9 +192,16 @@ describe('the holder', () => {
       ...EMPTY_MEMORY,
       members: new Map([N2, N3].map((one) => [one, { streamingSinceMs: null, lastStreamingAtMs: NOW_MS - ageMs, caughtUpSinceMs: null }])),
     });
-    const alone = { ...serving, server: { state: primary(500n, { walSenders: [] }), seenAtMs: NOW_MS - 5 } };
+    const alone = {
+      ...serving,
+      server: { state: primary(500n, { walSenders: [] }), seenAtMs: NOW_MS - 5 },
+      health: { ...UNTRIED, strokeDoneAtMs: NOW_MS - 200 },
+    };
     expect(claimIn(decide(factsOf(alone, {}, N1), gone(3_000)).actions)).toBeUndefined();
     expect(claimIn(decide(factsOf(alone, {}, N1), gone(4_000)).actions)?.record.set).toEqual(NOBODY);
+    // A disk that hangs takes the standbys with it: without a write of its own since then nobody shuts the others out (H12).
+    const hung = { ...alone, health: { ...UNTRIED, strokeDoneAtMs: NOW_MS - 5_000 } };
+    expect(claimIn(decide(factsOf(hung, {}, N1), gone(4_000)).actions)).toBeUndefined();
   });
 
   test('restarts in place only on the record’s timeline', () => {

@@ -3,12 +3,13 @@ import { describe, expect, test } from 'vitest';
 import { authorityOf } from '../../../../agent/core/authority.ts';
 import { triggerOf } from '../../../../agent/core/candidate.ts';
 import type { Facts } from '../../../../agent/core/facts.ts';
+import { EMPTY_MEMORY, type Memory } from '../../../../agent/core/memory.ts';
 import { whyNotPromise } from '../../../../agent/core/promise.ts';
-import { holderSilentMs } from '../../../../agent/core/suspicion.ts';
+import { holderSilentMs, noteSuspicion } from '../../../../agent/core/suspicion.ts';
 import { epoch } from '../../../../shared/domain/epoch.ts';
 import { memberSet } from '../../../../shared/domain/member-set.ts';
 import { DEFAULT_POLICY } from '../../../../shared/domain/policy.ts';
-import { factsOf, N1, N2, N3, NOW_MS, peerOf, peersOf, presentOf, recordOf } from '../../../support/facts-builder.ts';
+import { factsOf, historyOf, N1, N2, N3, NOW_MS, peerOf, peersOf, presentOf, recordOf } from '../../../support/facts-builder.ts';
 
 const silent: Facts['holder'] = {
   member: N1,
@@ -22,12 +23,12 @@ const agreeing = peersOf(peerOf(N3, { holderSilentMs: 850 }));
 
 describe('suspicion', () => {
   test('two voices are enough, long before the lease ends', () => {
-    expect(triggerOf(factsOf({ holder: silent, peers: agreeing }), present)).toBe('suspicion');
+    expect(triggerOf(factsOf({ holder: silent, peers: agreeing }), EMPTY_MEMORY, present)).toBe('suspicion');
   });
 
   test('one voice is not, when another agent could have one', () => {
-    expect(triggerOf(factsOf({ holder: silent, peers: peersOf(peerOf(N3, { holderSilentMs: null })) }), present)).toBeNull();
-    expect(triggerOf(factsOf({ holder: silent, peers: peersOf(peerOf(N3, { holderSilentMs: 100 })) }), present)).toBeNull();
+    expect(triggerOf(factsOf({ holder: silent, peers: peersOf(peerOf(N3, { holderSilentMs: null })) }), EMPTY_MEMORY, present)).toBeNull();
+    expect(triggerOf(factsOf({ holder: silent, peers: peersOf(peerOf(N3, { holderSilentMs: 100 })) }), EMPTY_MEMORY, present)).toBeNull();
   });
 
   test.each<readonly [string, Partial<Facts['holder']>]>([
@@ -37,25 +38,56 @@ describe('suspicion', () => {
     ['its PostgreSQL has not been asked', { probeFailedAtMs: null }],
     ['it was never met', { heardAtMs: null }],
   ])('a leader is not suspected while %s', (_, change) => {
-    expect(triggerOf(factsOf({ holder: { ...silent, ...change }, peers: agreeing }), present)).toBeNull();
+    expect(triggerOf(factsOf({ holder: { ...silent, ...change }, peers: agreeing }), EMPTY_MEMORY, present)).toBeNull();
   });
 
   test('a node that slept does not count its sleep as silence', () => {
     const facts = factsOf({ holder: silent, peers: agreeing, awakeSinceMs: NOW_MS - 50 });
     expect(holderSilentMs(facts, present.record)).toBe(50);
-    expect(triggerOf(facts, present)).toBeNull();
+    expect(triggerOf(facts, EMPTY_MEMORY, present)).toBeNull();
   });
 
   test('the only other node left waits until the record has gone quiet too', () => {
     const record = recordOf({ set: memberSet([N2], 1) });
     const alone = { record, modRevision: 50n, firstSeenAtMs: NOW_MS - 1_200 };
     const facts = factsOf({ holder: silent, peers: new Map() }, { view: presentOf(record, 1_200) });
-    expect(triggerOf(facts, alone)).toBeNull();
-    expect(triggerOf(facts, { ...alone, firstSeenAtMs: NOW_MS - 1_900 })).toBe('suspicion');
+    expect(triggerOf(facts, EMPTY_MEMORY, alone)).toBeNull();
+    expect(triggerOf(facts, EMPTY_MEMORY, { ...alone, firstSeenAtMs: NOW_MS - 1_900 })).toBe('suspicion');
+  });
+
+  describe('of a leader that renews', () => {
+    const renewing = { ...present, firstSeenAtMs: NOW_MS - 300 };
+    const facts = factsOf({ holder: silent, peers: agreeing });
+    const after = (...agesMs: readonly number[]): Memory => ({
+      ...EMPTY_MEMORY,
+      suspicions: { epoch: epoch(4n), atMs: agesMs.map((ageMs) => NOW_MS - ageMs) },
+    });
+
+    test('takes more patience when the last ones were deposed for silence as well', () => {
+      expect(triggerOf(facts, after(9_000, 5_000), renewing)).toBe('suspicion');
+      expect(triggerOf(facts, after(14_000, 9_000, 5_000), renewing)).toBeNull();
+    });
+
+    test('takes no more of it when it has stopped renewing, or when that was long ago', () => {
+      expect(triggerOf(facts, after(14_000, 9_000, 5_000), { ...present, firstSeenAtMs: NOW_MS - 1_800 })).toBe('suspicion');
+      expect(triggerOf(facts, after(314_000, 309_000, 305_000), renewing)).toBe('suspicion');
+    });
+
+    test('is counted once, when an epoch is seen that began with it', () => {
+      const begun = recordOf({ epoch: epoch(5n) });
+      const seen = factsOf({}, { history: [historyOf(), historyOf({ epoch: epoch(5n), trigger: 'suspicion' })] });
+      const once = noteSuspicion(seen, after(), begun);
+      expect(once.suspicions).toEqual({ epoch: epoch(5n), atMs: [NOW_MS] });
+      expect(noteSuspicion(seen, once, begun)).toBe(once);
+      const planned = factsOf({}, { history: [historyOf(), historyOf({ epoch: epoch(5n), trigger: 'handing-over' })] });
+      expect(noteSuspicion(planned, after(), begun).suspicions?.atMs).toEqual([]);
+    });
   });
 
   test('async mode waits for the lease', () => {
-    expect(triggerOf(factsOf({ holder: silent, peers: agreeing }), { ...present, record: recordOf({ mode: 'async' }) })).toBeNull();
+    expect(
+      triggerOf(factsOf({ holder: silent, peers: agreeing }), EMPTY_MEMORY, { ...present, record: recordOf({ mode: 'async' }) }),
+    ).toBeNull();
   });
 });
 

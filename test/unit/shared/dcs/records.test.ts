@@ -77,6 +77,7 @@ const anyHistory: fc.Arbitrary<HistoryEntry> = fc.record({
   timeline: anyTimeline,
   floor: anyPosition,
   ancestors: fc.array(fc.record({ timeline: anyTimeline, end: anyPosition.map(({ lsn }) => lsn) }), { maxLength: 3 }),
+  trigger: fc.constantFrom('creation' as const, 'suspicion' as const, 'operator' as const),
   why: fc.string({ unit: 'grapheme' }),
   at: fc.constant('2026-01-01T00:00:00.000Z'),
 });
