@@ -40,6 +40,8 @@ export async function untilNameIsFree(name: Name): Promise<void> {
 export async function announce(parts: Name & { readonly machine: AgentMachine }): Promise<void> {
   const { config, machine, signal } = parts;
   let said = '';
+  let seenRepairs = 0;
+  let wasRegressed = false;
   while (!signal.aborted) {
     const record = encodeNode({
       member: machine.member,
@@ -49,8 +51,13 @@ export async function announce(parts: Name & { readonly machine: AgentMachine })
       agentUrl: config.api.advertiseUrl,
       priority: config.priority,
     });
-    const { regressed, lastReadAtMs, nodes } = machine.store.facts();
-    if (regressed === null && lastReadAtMs !== null) {
+    const { nodes, regressed } = machine.store.facts();
+    // A store that was wiped, or wiped and repaired, has forgotten where we are.
+    const { repairs, mayAnnounce } = machine.store;
+    if (repairs !== seenRepairs || (regressed !== null) !== wasRegressed) said = '';
+    seenRepairs = repairs;
+    wasRegressed = regressed !== null;
+    if (mayAnnounce) {
       const known = nodes.get(config.name);
       // The other one may have started at the same moment.
       if (known !== undefined && known.agentUrl !== config.api.advertiseUrl) await refuseDuplicate(parts);

@@ -18,6 +18,7 @@ import { AlarmWatch } from './alarm-watch.ts';
 import { announce, refuseDuplicate, untilNameIsFree } from './announce.ts';
 import { addOperatorRoutes } from './api/operator-routes.ts';
 import { addPeerRoutes } from './api/peer-routes.ts';
+import { addRepairRoute } from './api/store-repair.ts';
 import type { Facts } from './core/facts.ts';
 import { connectGuard, type GuardClient } from './guard/guard-client.ts';
 import { GUARD_IDLE_MS } from './guard/guard-launch.ts';
@@ -137,6 +138,7 @@ async function runParts({ config, log, dcs, keys, files, file, nameIsFree, signa
     endpoints: config.etcd.endpoints,
     log,
   });
+  addRepairRoute(server.app, { config, facts, dcs, keys, peers });
   addOperatorRoutes(server.app, { config, loop, machine, facts, dcs, keys, alarms: () => alarms.texts() });
   try {
     await server.listen();
@@ -207,6 +209,7 @@ async function openNodeFile(files: NodeFileStore): Promise<NodeFile> {
     accepted: null,
     promotion: null,
     dir: 'absent',
+    nodes: [],
   };
   const started: NodeFile = { ...file, bootCount: file.bootCount + 1 };
   await files.save(started, SAVE_DEADLINE_MS);

@@ -11,6 +11,7 @@ import { addListVerb } from './verbs/list.ts';
 import { addLocalVerb } from './verbs/local.ts';
 import { addAgentVerb } from './verbs/run-agent.ts';
 import { addProxyVerb } from './verbs/run-proxy.ts';
+import { addStoreVerb } from './verbs/store-repair.ts';
 import { addSwitchoverVerb } from './verbs/switchover.ts';
 import { addTopologyVerb } from './verbs/topology.ts';
 import { addVersionVerb } from './verbs/version.ts';
@@ -21,6 +22,7 @@ const VERBS = [
   addHistoryVerb,
   addSwitchoverVerb,
   addFailoverVerb,
+  addStoreVerb,
   addLocalVerb,
   addAgentVerb,
   addProxyVerb,

@@ -87,7 +87,10 @@ export const ERRORS = {
     retryable: false,
     exitCode: 2,
   },
-  /** No endpoint answered within its budget. A leader keeps its right until its lease ends by its own clock, and then fences itself. */
+  /**
+   * No endpoint answered within its budget. In quorum mode a leader goes on as long as its standbys confirm it; in async mode, or alone, it keeps its right
+   * until its lease ends by its own clock, and then fences itself.
+   */
   'PGB-1201': {
     title: 'etcd cannot be reached',
     hint: 'Check `etcdctl endpoint health` from this machine, the endpoints in etcd.endpoints and the firewall between them.',
@@ -104,7 +107,7 @@ export const ERRORS = {
   /** The store went back in time: a restored backup, or another etcd behind the same address. Nobody promotes on such a store. */
   'PGB-1203': {
     title: 'The store is older than it was',
-    hint: 'Do not restart agents. Compare the leader record with the data directories, then follow the section about a restored etcd in the operating guide.',
+    hint: 'Bring back the etcd that the cluster used, or, when this one is to be used from now on, put the leader record into it with `pgbaton store repair`.',
     retryable: false,
     exitCode: 3,
   },
@@ -281,6 +284,13 @@ export const ERRORS = {
   },
   /** The name belongs to no node of this cluster. */
   'PGB-1408': { title: 'No such node', hint: 'The names are in the first column of `pgbaton status`.', retryable: false, exitCode: 2 },
+  /** `store repair` found that the store has not gone back, or not every node that may know a newer leader has been heard. Nothing was written. */
+  'PGB-1409': {
+    title: 'The store was not repaired',
+    hint: 'Bring every node back that can come back; give up only those that never will, with --declare-lost.',
+    retryable: true,
+    exitCode: 3,
+  },
   /** There is no local test cluster in the given directory. */
   'PGB-1501': {
     title: 'There is no local cluster here',

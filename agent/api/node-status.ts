@@ -6,9 +6,10 @@ import { nameOf } from '../../shared/domain/node-id.ts';
 import { wallClockIso } from '../../shared/runtime/clock.ts';
 import type { NodeConfig } from '../../shared/config/node-config.ts';
 import type { Facts } from '../core/facts.ts';
-import { authorityOf } from '../core/authority.ts';
+import { authorityOf, recordInForce } from '../core/authority.ts';
 import { ownExtent } from '../core/extent.ts';
 import { isHealthy } from '../core/health.ts';
+import type { Witness } from '../core/repair.ts';
 import { holderSilentMs } from '../core/suspicion.ts';
 import type { Decision } from '../core/decision.ts';
 import type { StatusReply } from '../machine/asks.ts';
@@ -19,9 +20,10 @@ export function peerStatusOf(facts: Facts): StatusReply {
   return {
     name: self.name,
     member: self.member,
+    systemId: file.systemId,
     epoch: store.view.kind === 'present' ? store.view.record.epoch : null,
     promised: file.promised,
-    hasHistory: file.accepted !== null,
+    accepted: file.accepted === null ? null : { epoch: file.accepted.epoch, seq: file.accepted.seq },
     priority: self.priority,
     extent: ownExtent(facts.server.state),
     servingAsPrimary: leads(facts) && facts.open,
@@ -30,16 +32,29 @@ export function peerStatusOf(facts: Facts): StatusReply {
   };
 }
 
+/** What this node has on its disk, for `store repair`. */
+export function testimonyOf({ self, file, server, store }: Facts): Witness {
+  const trusts = store.regressed === null && store.view.kind === 'present' ? store.view.record : null;
+  return {
+    name: self.name,
+    member: self.member,
+    promised: file.promised,
+    accepted: file.accepted,
+    history: ownExtent(server.state)?.history ?? null,
+    trusts: trusts === null ? null : { epoch: trusts.epoch, seq: trusts.seq },
+  };
+}
+
 /** A look takes a second at most, and another follows at once. */
 const SEEN_LATELY_MS = 2_500;
 
 /** Holds a serving record and runs it as a primary, with authority by this node's own clock. */
 function leads(facts: Facts): boolean {
-  const { view } = facts.store;
-  if (view.kind !== 'present' || view.record.state.kind !== 'serving' || facts.hasSaidDown) return false;
+  const record = recordInForce(facts);
+  if (record === null || record.state.kind !== 'serving' || facts.hasSaidDown) return false;
   const { state, seenAtMs } = facts.server;
   if (state.kind !== 'running' || state.facts.inRecovery || facts.nowMs - seenAtMs > SEEN_LATELY_MS) return false;
-  const authority = authorityOf(facts, view.record);
+  const authority = authorityOf(facts, record);
   return authority !== null && facts.nowMs < authority.untilMs;
 }
 
@@ -52,7 +67,7 @@ export function nodeStatusOf(parts: {
 }): NodeStatus {
   const { facts, decision, config, alarms } = parts;
   const { state } = facts.server;
-  const { view } = facts.store;
+  const record = recordInForce(facts);
   const running = state.kind === 'running' ? state.facts : null;
   const extent = ownExtent(state);
   const guard = facts.guard;
@@ -62,13 +77,13 @@ export function nodeStatusOf(parts: {
     cluster: config.cluster,
     state: decision.state,
     reason: decision.reason,
-    leadership: view.kind === 'present' && view.record.holder === facts.self.member ? 'leader' : 'follower',
+    leadership: record?.holder === facts.self.member ? 'leader' : 'follower',
     postgres: postgresStatus(facts),
     serverVersion: running === null ? null : `${String(Math.floor(running.versionNum / 10_000))}.${String(running.versionNum % 10_000)}`,
     pgHost: config.postgres.advertiseHost,
     pgPort: config.postgres.port,
     agentUrl: config.api.advertiseUrl,
-    epoch: view.kind === 'present' ? view.record.epoch.toString() : null,
+    epoch: record?.epoch.toString() ?? null,
     promised: facts.file.promised.toString(),
     history: extent === null ? null : historyToJson(extent.history, (value) => formatLsn(lsn(value))),
     receivedLsn: extent === null ? null : formatLsn(extent.lsn),

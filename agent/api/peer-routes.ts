@@ -8,8 +8,8 @@ import { appError } from '../../shared/errors.ts';
 import { requireToken } from '../../shared/http/server.ts';
 import type { Facts } from '../core/facts.ts';
 import type { AgentLoop } from '../loop/agent-loop.ts';
-import { answerToWire, downSchema, leaveSchema, promiseSchema, statusToWire } from '../peer/messages.ts';
-import { peerStatusOf } from './node-status.ts';
+import { answerToWire, downSchema, leaveSchema, promiseSchema, statusToWire, testimonyToWire } from '../peer/messages.ts';
+import { peerStatusOf, testimonyOf } from './node-status.ts';
 
 export type PeerRoutesParts = {
   readonly loop: AgentLoop;
@@ -24,6 +24,7 @@ export function addPeerRoutes(app: FastifyInstance, { loop, facts, peerToken }: 
     if (wantsFresh) await loop.fresh();
     return statusToWire(peerStatusOf(facts()));
   });
+  app.post('/peer/testimony', { onRequest }, async () => testimonyToWire(testimonyOf(facts())));
   app.post('/peer/down', { onRequest }, async (request, reply) => {
     const { epoch, holder } = parse(downSchema, request.body);
     loop.feed({ kind: 'heard-down', epoch, holder });

@@ -63,4 +63,4 @@ export type Action =
 
 /** Why a take-over is being attempted (PROTOCOL P10). It says only *when* to ask, never replaces the fence. */
 /** Why a node asks for promises. */
-export type Trigger = Exclude<ClaimTrigger, 'creation'>;
+export type Trigger = Exclude<ClaimTrigger, 'creation' | 'repair'>;

@@ -8,6 +8,21 @@ import type { Facts } from './facts.ts';
 
 export type Authority = { readonly untilMs: number; readonly by: 'lease' | 'confirmations' };
 
+/**
+ * The record this node goes by when it says who it is and by what right. An agent that starts while etcd is away has read none yet: the one it acted
+ * on last says what it may be confirmed in, and whoever has promised more since does not confirm it.
+ */
+export function recordInForce({ store, file }: Facts): LeaderRecord | null {
+  switch (store.view.kind) {
+    case 'present':
+      return store.view.record;
+    case 'unknown':
+      return file.accepted;
+    case 'absent':
+      return null;
+  }
+}
+
 /** Null: none. */
 export function authorityOf(facts: Facts, record: LeaderRecord): Authority | null {
   if (record.holder !== facts.self.member || (record.state.kind !== 'serving' && record.state.kind !== 'promoting')) return null;

@@ -5,6 +5,7 @@
 import { epoch } from '../../shared/domain/epoch.ts';
 import type { HistoryEntry, LeaderRecord } from '../../shared/domain/leader-record.ts';
 import { NOBODY } from '../../shared/domain/member-set.ts';
+import { nameOf } from '../../shared/domain/node-id.ts';
 import { extentPosition, type WalExtent } from '../../shared/domain/wal-position.ts';
 import { alarmed, decision, job, mayRetry, type Decision } from './decision.ts';
 import type { Facts } from './facts.ts';
@@ -13,16 +14,16 @@ import { isOurUnnoted } from './own-directory.ts';
 
 export function decideWithoutRecord(facts: Facts, memory: Memory): Decision {
   const { file, self, peers } = facts;
-  if (file.accepted !== null) {
-    return alarmed(
-      memory,
-      `PGB-1203 the store holds no leader record, but this node acted on epoch ${file.accepted.epoch.toString()}: nothing is started, nothing is written`,
-    );
-  }
-  const witness = [...peers.values()].find((peer) => peer.hasHistory);
-  if (witness !== undefined) {
-    return alarmed(memory, `PGB-1203 the store holds no leader record, but ${witness.name} remembers one: nobody bootstraps`);
-  }
+  const witness = [...peers.values()].find(({ accepted }) => accepted !== null);
+  // Created a moment ago, or gone: the read that this asks for will tell (S6).
+  if (file.accepted !== null || witness !== undefined)
+    return decision(memory, 'waiting', `${witness?.name ?? 'this node'} remembers a leader: looking at the store again`, {
+      kind: 'read-store',
+      why: 'record',
+    });
+  const unheard = [...facts.store.nodes.values()].find(({ member }) => member !== self.member && !peers.has(nameOf(member)));
+  if (unheard !== undefined && !facts.reached(facts.startedAtMs + 2 * self.policy.suspectMs))
+    return decision(memory, 'waiting', `${nameOf(unheard.member)} is known here: hearing first what it remembers`);
   if (file.dir === 'ok') return recordOurs(facts, memory);
   const { state } = facts.server;
   if (state.kind === 'silent' && state.code !== undefined) return alarmed(memory, `${state.code} ${state.why}`);

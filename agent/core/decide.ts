@@ -34,7 +34,7 @@ export function decide(facts: Facts, memory: Memory): Decision {
 
 function decideFreely(facts: Facts, memory: Memory): Decision {
   const { view, regressed } = facts.store;
-  if (regressed !== null) return alarmed(memory, `PGB-1203 ${regressed}`);
+  if (regressed !== null) return alarmed(memory, regressed);
   const stranger = whyNotOurs(facts, view.kind === 'present' ? view.record.systemId : null);
   if (stranger !== null) return alarmed(memory, `PGB-1301 ${stranger}`);
   switch (view.kind) {
@@ -49,13 +49,6 @@ function decideFreely(facts: Facts, memory: Memory): Decision {
 
 function decideWithRecord(facts: Facts, memory: Memory, present: Present): Decision {
   const { record } = present;
-  const { accepted } = facts.file;
-  if (accepted !== null && (accepted.epoch > record.epoch || (accepted.epoch === record.epoch && accepted.seq > record.seq))) {
-    return alarmed(
-      memory,
-      `PGB-1203 the store went back: this node acted on epoch ${accepted.epoch.toString()}.${String(accepted.seq)}, the record says ${record.epoch.toString()}.${String(record.seq)}`,
-    );
-  }
   if (record.holder === facts.self.member) return decideAsHolder(facts, { ...memory, candidacy: null }, present);
   const other: Memory = {
     ...noteSuspicion(facts, memory, record),

@@ -53,8 +53,11 @@ export function ownBoundary(state: ServerState): WalExtent | null {
  * and nothing may be concluded.
  */
 export function roadTo(timeline: TimelineId, entries: readonly HistoryEntry[]): TimelineHistory | null {
-  const birth = entries.find((entry) => entry.timeline === timeline);
-  if (birth === undefined) return null;
+  // In a store that was restored and repaired, claims that nobody stands by may have reserved the same one before.
+  const birth = entries
+    .filter((entry) => entry.timeline === timeline)
+    .reduce<HistoryEntry | null>((last, entry) => (last === null || entry.epoch > last.epoch ? entry : last), null);
+  if (birth === null) return null;
   const { floor, ancestors } = birth;
   // The first claim of a cluster begins where its directory stands, and left nobody.
   return { timeline, ancestors: floor.timeline === timeline ? ancestors : [...ancestors, { timeline: floor.timeline, end: floor.lsn }] };

@@ -3,7 +3,7 @@
  * clock, a disk or a socket: the same code runs in production and in the simulator.
  */
 import type { Epoch } from '../../shared/domain/epoch.ts';
-import type { HistoryEntry, LeaderRecord, NodeRecord, OperationRecord } from '../../shared/domain/leader-record.ts';
+import type { HistoryEntry, LeaderRecord, NodeRecord, OperationRecord, RecordMark } from '../../shared/domain/leader-record.ts';
 import type { Lsn } from '../../shared/domain/lsn.ts';
 import type { MemberSet } from '../../shared/domain/member-set.ts';
 import type { MemberId, NodeName } from '../../shared/domain/node-id.ts';
@@ -46,7 +46,7 @@ export type StoreFacts = {
   readonly renewedSinceStart: boolean;
   /** Send time of our last change known committed as a holder; the lease counts from it. */
   readonly renewedAtMs: number | null;
-  /** S6: why this store may not be trusted; null when it may. */
+  /** S6: why this store may not be trusted, with its code; null when it may. */
   readonly regressed: string | null;
   readonly history: readonly HistoryEntry[];
   readonly nodes: ReadonlyMap<NodeName, NodeRecord>;
@@ -59,9 +59,12 @@ export type StoreFacts = {
 export type PeerStatus = {
   readonly name: NodeName;
   readonly member: MemberId;
+  /** Of its data; null: it has none. */
+  readonly systemId: string | null;
   readonly epoch: Epoch | null;
   readonly promised: Epoch;
-  readonly hasHistory: boolean;
+  /** How far the record had come that it last acted on; null: it has never acted on any. */
+  readonly accepted: RecordMark | null;
   readonly priority: number;
   /** End of its WAL; null when it cannot say. */
   readonly extent: WalExtent | null;

@@ -4,7 +4,7 @@
  */
 import type { LeaderRecord, NodeRecord } from '../../shared/domain/leader-record.ts';
 import { nameOf, type NodeName } from '../../shared/domain/node-id.ts';
-import { authorityOf } from '../core/authority.ts';
+import { authorityOf, recordInForce } from '../core/authority.ts';
 import type { StatusReply } from './asks.ts';
 import type { Bench } from './recipe.ts';
 import { NO_SIGNS } from './situation.ts';
@@ -70,10 +70,15 @@ export class Heartbeats {
   }
 
   #heard(reply: StatusReply, askedAtMs: number): void {
-    const { situation, outbox, store } = this.#bench;
+    const { situation, outbox, store, file } = this.#bench;
+    // Somebody led it, or us, to the wrong cluster: what it says there is true, and none of our business.
+    const { systemId } = file.current;
+    if (systemId !== null && reply.systemId !== null && reply.systemId !== systemId) return;
     situation.peers.set(reply.name, { ...reply, askedAtMs, heardAtMs: outbox.nowMs });
     if (reply.member === situation.holder.member) situation.holder = { ...situation.holder, heardAtMs: outbox.nowMs };
-    const { record } = store;
+    const isOurs = store.facts().nodes.get(reply.name)?.member === reply.member;
+    if (reply.accepted !== null && isOurs) store.noteActedOn(reply.accepted);
+    const record = recordInForce(situation.facts());
     if (record === null || record.holder !== situation.member || reply.promised > record.epoch) return;
     situation.confirmations.set(reply.member, { epoch: record.epoch, askedAtMs });
     this.#extendAuthority(record);

@@ -26,6 +26,7 @@ import { Promises } from './promises.ts';
 import { Pulse } from './pulse.ts';
 import type { Bench } from './recipe.ts';
 import { Situation } from './situation.ts';
+import { StoreTrust } from './store-trust.ts';
 import { StoreView, type Settled } from './store-view.ts';
 
 /** Jobs that turn the data directory inside out; looking at it meanwhile would see nonsense. */
@@ -68,16 +69,24 @@ export class AgentMachine {
   #decision: Decision = { state: 'waiting', reason: 'starting', actions: [], memory: EMPTY_MEMORY, alarm: null };
   #lastEpoch: bigint | null = null;
   #isDecided = true;
-  #rememberedRevision: bigint | null;
+  /** What the node file says of the store. */
+  #remembered: { readonly revision: bigint; readonly changes: number } | null;
 
   constructor({ self, file, salt, nowMs }: MachineStart) {
     const outbox = this.#outbox;
     const { policy } = self;
     outbox.begin(nowMs);
-    const identity = { clusterId: file.etcdClusterId, revision: BigInt(file.etcdRevision) };
-    this.#store = new StoreView({ outbox, policy, salt, ...identity, startedAtMs: nowMs });
-    this.#rememberedRevision = file.etcdClusterId === null ? null : identity.revision;
-    this.#file = new NodeFileKeeper(outbox, file);
+    const keeper = new NodeFileKeeper(outbox, file);
+    this.#file = keeper;
+    const revision = BigInt(file.etcdRevision);
+    const trust = new StoreTrust({
+      clusterId: file.etcdClusterId,
+      revision,
+      systemId: () => keeper.current.systemId,
+      accepted: () => keeper.current.accepted,
+    });
+    this.#store = new StoreView({ outbox, policy, salt, trust, nodes: file.nodes, startedAtMs: nowMs });
+    this.#remembered = file.etcdClusterId === null ? null : { revision, changes: 0 };
     this.#situation = new Situation({ self, outbox, file: this.#file, store: this.#store, startedAtMs: nowMs });
     this.#bench = {
       policy,
@@ -108,7 +117,7 @@ export class AgentMachine {
     return this.#memory;
   }
 
-  get store(): Pick<StoreView, 'facts' | 'identity' | 'operationRevision' | 'trouble'> {
+  get store(): Pick<StoreView, 'facts' | 'identity' | 'operationRevision' | 'repairs' | 'mayAnnounce' | 'trouble'> {
     return this.#store;
   }
 
@@ -151,15 +160,17 @@ export class AgentMachine {
     return this.#outbox.take();
   }
 
-  /** S6: which store this is must survive a crash. Renewals move the revision every second; remembering it now and then is enough. */
+  /** S6: which store this is must survive a crash, and where the others are. Renewals move the revision every second; now and then is enough. */
   #rememberStore(): void {
     const { clusterId, revision } = this.#store.identity;
-    const { regressed } = this.#store.facts();
-    if (clusterId === null || regressed !== null) return;
-    if (this.#rememberedRevision !== null && revision <= this.#rememberedRevision + REVISION_STEP) return;
-    this.#rememberedRevision = revision;
+    const { regressed, nodes, lastReadAtMs } = this.#store.facts();
+    if (clusterId === null || regressed !== null || lastReadAtMs === null) return;
+    const { changes } = this.#store;
+    const known = this.#remembered;
+    if (known !== null && known.changes === changes && revision <= known.revision + REVISION_STEP) return;
+    this.#remembered = { revision, changes };
     this.#file.update(
-      (file) => ({ ...file, etcdClusterId: clusterId, etcdRevision: revision.toString() }),
+      (file) => ({ ...file, etcdClusterId: clusterId, etcdRevision: revision.toString(), nodes: [...nodes.values()] }),
       () => undefined,
     );
   }
@@ -318,7 +329,10 @@ export class AgentMachine {
         if (node.member !== this.member)
           outbox.send({ kind: 'tell-claimed', url: node.agentUrl, epoch: record.epoch, timeoutMs: policy.promiseAttemptMs });
     }
-    if (rule === 'T3' || rule === 'T0')
+    const { accepted } = this.#file.current;
+    // An epoch that was raised past every agent (T3 elsewhere, a repaired store) shows first in a renewal.
+    const isRaised = accepted !== null && settled.record.epoch > accepted.epoch;
+    if (rule === 'T0' || rule === 'T3' || rule === 'T6' || (rule === 'renew' && isRaised))
       this.#file.update(accepting(settled.record), (outcome) => {
         if (outcome.kind === 'failed') outbox.log('error', 'node file', { why: outcome.why });
       });

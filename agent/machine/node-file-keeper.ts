@@ -4,7 +4,7 @@
  */
 import { assert } from '../../shared/assert.ts';
 import { maxEpoch, type Epoch } from '../../shared/domain/epoch.ts';
-import type { LeaderRecord } from '../../shared/domain/leader-record.ts';
+import { isOlder, type LeaderRecord } from '../../shared/domain/leader-record.ts';
 import type { NodeFile } from '../node-file/port.ts';
 import type { Outcome } from '../postgres/port.ts';
 import type { Outbox } from './outbox.ts';
@@ -46,7 +46,8 @@ export class NodeFileKeeper {
     if (next === undefined) return;
     const file = next.edit(this.#current);
     assert(file.promised >= this.#current.promised, 'promised never falls (I6)');
-    assert(!isOlder(file.accepted, this.#current.accepted), 'accepted never falls (I6)');
+    const { accepted } = this.#current;
+    assert(accepted === null || (file.accepted !== null && !isOlder(file.accepted, accepted)), 'accepted never falls (I6)');
     this.#saving = true;
     this.#outbox.ask<'save-file'>({ kind: 'save-file', file }, (outcome) => {
       this.#saving = false;
@@ -62,17 +63,11 @@ export function accepting(record: LeaderRecord): Edit {
   return (file) => ({
     ...file,
     promised: maxEpoch(file.promised, record.epoch),
-    accepted: isOlder(record, file.accepted) ? file.accepted : record,
+    accepted: file.accepted !== null && isOlder(record, file.accepted) ? file.accepted : record,
     systemId: file.systemId ?? record.systemId,
   });
 }
 
 export function promising(ballot: Epoch): Edit {
   return (file) => ({ ...file, promised: maxEpoch(file.promised, ballot) });
-}
-
-function isOlder(record: LeaderRecord | null, known: LeaderRecord | null): boolean {
-  if (known === null) return false;
-  if (record === null) return true;
-  return record.epoch < known.epoch || (record.epoch === known.epoch && record.seq < known.seq);
 }

@@ -4,12 +4,14 @@
  * believe nothing of a store that has gone back (S6).
  */
 import { assert } from '../../shared/assert.ts';
-import type { HistoryEntry, LeaderRecord, NodeRecord, OperationRecord } from '../../shared/domain/leader-record.ts';
+import type { HistoryEntry, LeaderRecord, NodeRecord, OperationRecord, RecordMark } from '../../shared/domain/leader-record.ts';
 import { nameOf, type NodeName } from '../../shared/domain/node-id.ts';
 import type { Policy } from '../../shared/domain/policy.ts';
 import type { StoreFacts } from '../core/facts.ts';
+import { isOlder } from '../../shared/domain/leader-record.ts';
 import type { ChangeAnswer, Rule, StoreItem, StoreRead } from './asks.ts';
 import type { Outbox } from './outbox.ts';
+import type { KnownAtSend, StoreTrust } from './store-trust.ts';
 
 export type Settled = { readonly kind: 'committed'; readonly record: LeaderRecord } | { readonly kind: 'lost'; readonly why: string };
 
@@ -36,6 +38,7 @@ export class StoreView {
   readonly #policy: Policy;
   readonly #salt: string;
   readonly #startedAtMs: number;
+  readonly #trust: StoreTrust;
   readonly #nodes = new Map<NodeName, NodeRecord>();
   #history: readonly HistoryEntry[] = [];
   #view: View = { kind: 'unknown' };
@@ -45,11 +48,9 @@ export class StoreView {
   #unbrokenSinceMs: number | null = null;
   #renewedAtMs: number | null = null;
   #renewedSinceStart = false;
-  #regressed: string | null = null;
   #inFlight: InFlight | null = null;
+  #proposals = 0;
   #changes = 0;
-  #clusterId: string | null;
-  #revision: bigint;
   #nextReadAtMs = 0;
   #reading = false;
   #waitingForRead: (() => void)[] = [];
@@ -62,15 +63,16 @@ export class StoreView {
     readonly outbox: Outbox;
     readonly policy: Policy;
     readonly salt: string;
-    readonly clusterId: string | null;
-    readonly revision: bigint;
+    readonly trust: StoreTrust;
+    /** Where the others were last seen: enough to ask them how they are while etcd is away. */
+    readonly nodes: readonly NodeRecord[];
     readonly startedAtMs: number;
   }) {
     this.#outbox = parts.outbox;
     this.#policy = parts.policy;
     this.#salt = parts.salt;
-    this.#clusterId = parts.clusterId;
-    this.#revision = parts.revision;
+    this.#trust = parts.trust;
+    for (const node of parts.nodes) this.#nodes.set(nameOf(node.member), node);
     this.#startedAtMs = parts.startedAtMs;
   }
 
@@ -81,7 +83,7 @@ export class StoreView {
       unbrokenSinceMs: this.#unbrokenSinceMs,
       renewedSinceStart: this.#renewedSinceStart,
       renewedAtMs: this.#renewedAtMs,
-      regressed: this.#regressed,
+      regressed: this.#trust.regressed,
       history: this.#history,
       nodes: this.#nodes,
       operation: this.#operation,
@@ -99,8 +101,30 @@ export class StoreView {
   }
 
   /** Which store this is, as far as it is trusted; for the node file. */
-  get identity(): { readonly clusterId: string | null; readonly revision: bigint } {
-    return { clusterId: this.#clusterId, revision: this.#revision };
+  get identity(): StoreTrust['identity'] {
+    return this.#trust.identity;
+  }
+
+  /** Rises with everything that the node file remembers, the revision aside: which store this is, and where the others are. */
+  get changes(): number {
+    return this.#changes;
+  }
+
+  /** May this node say there where it can be found? */
+  get mayAnnounce(): boolean {
+    return this.#trust.isWiped || (this.#trust.regressed === null && this.#lastReadAtMs !== null);
+  }
+
+  /** How often a repaired store has taken the place of the one before: whatever was written to that one has to be written again. */
+  get repairs(): number {
+    return this.#trust.repairs;
+  }
+
+  /** A peer has acted on a record: it was in the store. When we do not know it yet, a read tells whether it still is (S6). */
+  noteActedOn(mark: RecordMark): void {
+    const { newest } = this.#trust;
+    this.#trust.noteHeard(mark);
+    if (newest === null || isOlder(newest, mark)) this.readSoon();
   }
 
   get operationRevision(): bigint | null {
@@ -121,6 +145,8 @@ export class StoreView {
   run(): void {
     if (!this.#reading && this.#outbox.reached(this.#nextReadAtMs)) this.#read();
     const { resendAtMs } = this.#inFlight ?? { resendAtMs: null };
+    // In another store the compared revision would mean something else.
+    if (this.#trust.regressed !== null) return;
     if (this.#inFlight !== null && resendAtMs !== null && this.#outbox.reached(resendAtMs)) this.#send(this.#inFlight);
   }
 
@@ -144,8 +170,8 @@ export class StoreView {
     readonly settle: (settled: Settled) => void;
   }): void {
     assert(this.#inFlight === null, 'one change in flight (S2)');
-    this.#changes += 1;
-    const record = { ...change.record, nonce: `${this.#salt}-${String(this.#changes)}` };
+    this.#proposals += 1;
+    const record = { ...change.record, nonce: `${this.#salt}-${String(this.#proposals)}` };
     const inFlight: InFlight = { ...change, record, sentAtMs: this.#outbox.nowMs, resendAtMs: null };
     this.#inFlight = inFlight;
     this.#send(inFlight);
@@ -163,77 +189,77 @@ export class StoreView {
 
   #read(): void {
     const sentAtMs = this.#outbox.nowMs;
-    // Two reads may be answered out of order; only an answer below what was known when it was *asked* is a store that went back.
-    const knownAtSend = this.#revision;
+    const known = this.#trust.known();
     const waiting = this.#waitingForRead;
     this.#waitingForRead = [];
     this.#reading = true;
     this.#nextReadAtMs = sentAtMs + this.#policy.renewMs / 2;
     this.#outbox.ask<'read-store'>({ kind: 'read-store', budgetMs: this.#policy.ttlMs / 5 }, (read) => {
       this.#reading = false;
-      this.#onRead(read, sentAtMs, knownAtSend);
+      this.#onRead(read, sentAtMs, known);
       for (const then of waiting) then();
     });
   }
 
-  #onRead(read: StoreRead, sentAtMs: number, knownAtSend: bigint): void {
+  #onRead(read: StoreRead, sentAtMs: number, known: KnownAtSend): void {
     if (read.kind === 'unavailable') {
       this.#unavailable = read.why;
       this.#failedReads += 1;
       return;
     }
     this.#failedReads = 0;
-    this.#noteIdentity(read.clusterId, read.revision, knownAtSend);
-    if (this.#regressed !== null) return;
+    const { isTrusted, isRepaired } = this.#trust.judge(read, known);
+    if (!isTrusted) return;
+    if (isRepaired) this.#forget();
     const isUnbroken = this.#lastReadAtMs !== null && this.#outbox.nowMs - this.#lastReadAtMs <= this.#policy.ttlMs / 4;
     this.#unbrokenSinceMs = isUnbroken ? (this.#unbrokenSinceMs ?? sentAtMs) : sentAtMs;
     this.#lastReadAtMs = sentAtMs;
-    if (!read.items.some(({ kind }) => kind === 'leader' || kind === 'unreadable-leader')) this.#noteAbsence(sentAtMs, read.revision);
+    const isAbsent = !read.items.some(({ kind }) => kind === 'leader' || kind === 'unreadable-leader');
+    // Answered before the create that has been seen meanwhile, the absence is of the past.
+    if (isAbsent && this.#view.kind !== 'present') this.#view = { kind: 'absent', readAtMs: sentAtMs };
     for (const item of read.items) this.#learn(item);
   }
 
-  /** S6: another cluster id, or a revision below one already seen by a linearizable read, is a store that went back. */
-  #noteIdentity(clusterId: string, revision: bigint, knownAtSend: bigint): void {
-    if (this.#clusterId !== null && this.#clusterId !== clusterId) {
-      this.#regressed ??= `etcd cluster ${clusterId} is not the one this node knows (${this.#clusterId})`;
-    } else if (revision < knownAtSend) {
-      this.#regressed ??= `etcd went back from revision ${knownAtSend.toString()} to ${revision.toString()}: restored or wiped`;
-    } else {
-      this.#clusterId = clusterId;
-      if (revision > this.#revision) this.#revision = revision;
-    }
-  }
-
-  #noteAbsence(readAtMs: number, revision: bigint): void {
-    if (this.#view.kind === 'present') {
-      // Answered before the create that we have seen meanwhile, else deleted.
-      if (revision >= this.#view.modRevision)
-        this.#regressed ??= 'the leader record was deleted from the store: nobody may create another one';
-      return;
-    }
-    this.#view = { kind: 'absent', readAtMs };
+  /** Revisions of the store before mean nothing in this one. */
+  #forget(): void {
+    this.#changes += 1;
+    this.#nodes.clear();
+    this.#view = { kind: 'unknown' };
+    this.#history = [];
+    this.#operation = null;
+    this.#operationRevision = null;
+    this.#lastReadAtMs = null;
+    if (this.#inFlight !== null) this.#settle(this.#inFlight, { kind: 'lost', why: 'superseded' });
   }
 
   #learn(item: StoreItem): void {
-    if (this.#regressed !== null) return;
+    if (this.#trust.regressed !== null) return;
     switch (item.kind) {
       case 'leader':
         this.#apply(item.record, item.modRevision);
         return;
       case 'unreadable-leader':
-        this.#regressed = `PGB-1204 the leader record cannot be read: ${item.why}`;
+        this.#trust.noteUnreadable(item.why);
+        this.readSoon();
         return;
       case 'history':
         this.#noteHistory(item.entry);
         return;
       case 'node':
-        this.#nodes.set(nameOf(item.node.member), item.node);
+        this.#noteNode(item.node);
         return;
       case 'operation':
         if (this.#operationRevision !== null && this.#operationRevision >= item.modRevision) return;
         this.#operation = item.operation;
         this.#operationRevision = item.modRevision;
     }
+  }
+
+  #noteNode(node: NodeRecord): void {
+    const known = this.#nodes.get(nameOf(node.member));
+    if (known !== undefined && isSameNode(known, node)) return;
+    this.#nodes.set(nameOf(node.member), node);
+    this.#changes += 1;
   }
 
   #noteHistory(entry: HistoryEntry): void {
@@ -243,6 +269,10 @@ export class StoreView {
 
   #apply(record: LeaderRecord, modRevision: bigint): void {
     if (this.#view.kind === 'present' && this.#view.modRevision >= modRevision) return;
+    // An older record under a newer revision is the past, or a store that has gone back; a read will tell which.
+    const { newest } = this.#trust;
+    if (newest !== null && isOlder(record, newest)) return;
+    this.#trust.noteSeen(record);
     this.#view = { kind: 'present', record, modRevision, firstSeenAtMs: this.#outbox.nowMs };
     this.#settleIfOvertaken();
   }
@@ -301,6 +331,10 @@ export class StoreView {
     this.#inFlight = null;
     inFlight.settle(settled);
   }
+}
+
+function isSameNode(one: NodeRecord, other: NodeRecord): boolean {
+  return (Object.keys(one) as (keyof NodeRecord)[]).every((key) => one[key] === other[key]);
 }
 
 /** etcd's own words about a login or a permission; its "no leader" and "timed out" are silence. */

@@ -3,7 +3,7 @@
  * is `malformed` and nobody acts on it. It must never repair or default a field.
  */
 import { z } from 'zod';
-import { decodeLeader, encodeLeader, type Decoded } from '../../shared/dcs/records.ts';
+import { decodeLeader, decodeNode, encodeLeader, encodeNode, type Decoded } from '../../shared/dcs/records.ts';
 import { epoch } from '../../shared/domain/epoch.ts';
 import { parseIncarnation } from '../../shared/domain/node-id.ts';
 import { timelineId } from '../../shared/domain/timeline.ts';
@@ -26,6 +26,8 @@ const schema = z.strictObject({
   accepted: z.string().nullable(),
   promotion: z.strictObject({ epoch: epochText, timeline: z.int().min(1).max(0xffff_ffff), phase: z.enum(['begun', 'done']) }).nullable(),
   dir: z.enum(['absent', 'ok', 'rebuilding']),
+  /** In their own encoding, too. */
+  nodes: z.array(z.string()),
 });
 
 export function encodeNodeFile(file: NodeFile): string {
@@ -41,6 +43,7 @@ export function encodeNodeFile(file: NodeFile): string {
     accepted: file.accepted === null ? null : encodeLeader(file.accepted),
     promotion: promotion === null ? null : { epoch: promotion.epoch.toString(), timeline: promotion.timeline, phase: promotion.phase },
     dir: file.dir,
+    nodes: file.nodes.map(encodeNode),
   });
 }
 
@@ -58,6 +61,9 @@ export function decodeNodeFile(text: string): Decoded<NodeFile> {
   if (incarnation === null) return malformed('incarnation: not twelve hexadecimal digits');
   const accepted = data.accepted === null ? null : decodeLeader(data.accepted);
   if (accepted !== null && accepted.kind === 'malformed') return malformed(`accepted: ${accepted.why}`);
+  const nodes = data.nodes.map(decodeNode);
+  const lost = nodes.find((node) => node.kind === 'malformed');
+  if (lost?.kind === 'malformed') return malformed(`nodes: ${lost.why}`);
   const { promotion } = data;
   return {
     kind: 'ok',
@@ -74,6 +80,7 @@ export function decodeNodeFile(text: string): Decoded<NodeFile> {
           ? null
           : { epoch: epoch(BigInt(promotion.epoch)), timeline: timelineId(promotion.timeline), phase: promotion.phase },
       dir: data.dir,
+      nodes: nodes.flatMap((node) => (node.kind === 'ok' ? [node.value] : [])),
     },
   };
 }

@@ -3,7 +3,7 @@
  * into a copy of somebody else's. A promise that is not in it was never made.
  */
 import type { Epoch } from '../../shared/domain/epoch.ts';
-import type { LeaderRecord } from '../../shared/domain/leader-record.ts';
+import type { LeaderRecord, NodeRecord } from '../../shared/domain/leader-record.ts';
 import type { Incarnation } from '../../shared/domain/node-id.ts';
 import type { TimelineId } from '../../shared/domain/timeline.ts';
 
@@ -23,6 +23,8 @@ export type NodeFile = {
   readonly promotion: PromotionNote | null;
   /** `rebuilding`: PGDATA is being rewound or cloned; whatever it looks like, it is not to be started. */
   readonly dir: 'absent' | 'ok' | 'rebuilding';
+  /** Where the others were last seen: an agent that starts while etcd is away asks them how they are (P8 A1), and nothing else of them. */
+  readonly nodes: readonly NodeRecord[];
 };
 
 export interface NodeFileStore {

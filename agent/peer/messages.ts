@@ -1,11 +1,14 @@
 /** What agents say to each other (PROTOCOL P2 "messages"), as schemas: the wire is not trusted to have the right shape. */
 import { z } from 'zod';
+import { decodeLeader, encodeLeader } from '../../shared/dcs/records.ts';
 import { epoch } from '../../shared/domain/epoch.ts';
+import type { LeaderRecord, RecordMark } from '../../shared/domain/leader-record.ts';
 import { lsn, parseLsn, formatLsn } from '../../shared/domain/lsn.ts';
 import { parseMemberId, parseNodeName, type MemberId, type NodeName } from '../../shared/domain/node-id.ts';
-import { timelineId } from '../../shared/domain/timeline.ts';
+import { timelineId, type TimelineHistory } from '../../shared/domain/timeline.ts';
 import type { WalExtent } from '../../shared/domain/wal-position.ts';
 import type { PromiseAnswer } from '../core/facts.ts';
+import type { Witness } from '../core/repair.ts';
 import type { StatusReply } from '../machine/asks.ts';
 
 const epochText = z
@@ -31,10 +34,8 @@ const nameText = z.string().transform((text, context): NodeName => {
   return z.NEVER;
 });
 const timeline = z.number().int().min(1).transform(timelineId);
-const extent = z.object({
-  history: z.object({ timeline, ancestors: z.array(z.object({ timeline, end: lsnText })).max(10_000) }),
-  lsn: lsnText,
-});
+const history = z.object({ timeline, ancestors: z.array(z.object({ timeline, end: lsnText })).max(10_000) });
+const extent = z.object({ history, lsn: lsnText });
 
 export const downSchema = z.object({ epoch: epochText, holder: memberText });
 export const leaveSchema = z.object({ member: memberText });
@@ -61,12 +62,31 @@ export const answerSchema = z.discriminatedUnion('kind', [
   z.object({ kind: z.literal('refused'), why: z.string() }),
 ]);
 
+const leaderText = z.string().transform((text, context): LeaderRecord => {
+  const decoded = decodeLeader(text);
+  if (decoded.kind === 'ok') return decoded.value;
+  context.addIssue({ code: 'custom', message: decoded.why });
+  return z.NEVER;
+});
+const mark = z.object({ epoch: epochText, seq: z.int().min(0) });
+
+export const testimonySchema = z.object({
+  name: nameText,
+  member: memberText,
+  promised: epochText,
+  /** In the record's own encoding. */
+  accepted: leaderText.nullable(),
+  history: history.nullable(),
+  trusts: mark.nullable(),
+});
+
 export const statusSchema = z.object({
   name: nameText,
   member: memberText,
+  systemId: z.string().nullable(),
   epoch: epochText.nullable(),
   promised: epochText,
-  hasHistory: z.boolean(),
+  accepted: mark.nullable(),
   priority: z.number(),
   extent: extent.nullable(),
   servingAsPrimary: z.boolean(),
@@ -74,12 +94,28 @@ export const statusSchema = z.object({
   holderSilentMs: z.number().min(0).nullable(),
 });
 
+function historyToWire({ timeline: id, ancestors }: TimelineHistory): z.input<typeof history> {
+  return { timeline: id, ancestors: ancestors.map((one) => ({ timeline: one.timeline, end: formatLsn(one.end) })) };
+}
+
+function markToWire({ epoch: value, seq }: RecordMark): z.input<typeof mark> {
+  return { epoch: value.toString(), seq };
+}
+
+export function testimonyToWire(witness: Witness): z.input<typeof testimonySchema> {
+  return {
+    name: witness.name,
+    member: witness.member,
+    promised: witness.promised.toString(),
+    accepted: witness.accepted === null ? null : encodeLeader(witness.accepted),
+    history: witness.history === null ? null : historyToWire(witness.history),
+    trusts: witness.trusts === null ? null : markToWire(witness.trusts),
+  };
+}
+
 function extentToWire(value: WalExtent): z.input<typeof extent> {
   return {
-    history: {
-      timeline: value.history.timeline,
-      ancestors: value.history.ancestors.map((one) => ({ timeline: one.timeline, end: formatLsn(one.end) })),
-    },
+    history: historyToWire(value.history),
     lsn: formatLsn(lsn(value.lsn)),
   };
 }
@@ -100,9 +136,10 @@ export function statusToWire(status: StatusReply): z.input<typeof statusSchema> 
   return {
     name: status.name,
     member: status.member,
+    systemId: status.systemId,
     epoch: status.epoch?.toString() ?? null,
     promised: status.promised.toString(),
-    hasHistory: status.hasHistory,
+    accepted: status.accepted === null ? null : markToWire(status.accepted),
     priority: status.priority,
     extent: status.extent === null ? null : extentToWire(status.extent),
     servingAsPrimary: status.servingAsPrimary,

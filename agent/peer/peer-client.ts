@@ -6,8 +6,9 @@ import type { Epoch } from '../../shared/domain/epoch.ts';
 import type { MemberId } from '../../shared/domain/node-id.ts';
 import { httpJson } from '../../shared/http/client.ts';
 import type { PromiseQuestion } from '../core/promise.ts';
+import type { Witness } from '../core/repair.ts';
 import type { PromiseReply, StatusReply } from '../machine/asks.ts';
-import { answerSchema, leaveAnswerSchema, statusSchema } from './messages.ts';
+import { answerSchema, leaveAnswerSchema, statusSchema, testimonySchema } from './messages.ts';
 
 export class PeerClient {
   readonly #token: string;
@@ -48,6 +49,13 @@ export class PeerClient {
     const parsed = answerSchema.safeParse(reply.body);
     if (!parsed.success) return { kind: 'silent', why: 'the answer was malformed' };
     return parsed.data.kind === 'refused' ? parsed.data : { kind: 'promised', answer: parsed.data };
+  }
+
+  /** What it has on its disk, for a store that has gone back; null: it does not answer. */
+  async testimony(agentUrl: string, timeoutMs: number, signal: AbortSignal): Promise<Witness | null> {
+    const reply = await this.#post(`${agentUrl}/peer/testimony`, {}, timeoutMs, signal);
+    const parsed = testimonySchema.safeParse(reply.kind === 'ok' ? reply.body : null);
+    return parsed.success ? parsed.data : null;
   }
 
   close(): void {

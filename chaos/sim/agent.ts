@@ -8,6 +8,7 @@ import { AgentMachine } from '../../agent/machine/machine.ts';
 import type { NodeFile } from '../../agent/node-file/port.ts';
 import type { Outcome } from '../../agent/postgres/port.ts';
 import { InvariantError, unreachable } from '../../shared/assert.ts';
+import { isOlder, type LeaderRecord } from '../../shared/domain/leader-record.ts';
 import { EPOCH_ZERO } from '../../shared/domain/epoch.ts';
 import { parseIncarnation, type Incarnation, type MemberId } from '../../shared/domain/node-id.ts';
 import type { Policy } from '../../shared/domain/policy.ts';
@@ -42,6 +43,8 @@ export class SimAgent {
   #wakes = 0;
   #incarnations = 0;
   #announced: MemberId | null = null;
+  #repairs = 0;
+  #wasRegressed = false;
   #isAnnouncing = false;
 
   constructor(parts: AgentParts) {
@@ -96,6 +99,14 @@ export class SimAgent {
 
   feed(event: Event): void {
     this.process.run(() => this.#step(event));
+  }
+
+  /** It knows this very record, and has the epoch on its disk. */
+  hasActedOn(record: LeaderRecord): boolean {
+    const { machine, node } = this;
+    const view = machine?.store.facts().view;
+    if (machine === null || view?.kind !== 'present' || isOlder(view.record, record)) return false;
+    return machine.store.facts().regressed === null && node.file?.accepted?.epoch === record.epoch;
   }
 
   /** An operator forces this node (T11). */
@@ -153,6 +164,12 @@ export class SimAgent {
       if (error instanceof InvariantError) throw new Violation('assertion', `${this.name}: ${error.message}`);
       throw error;
     }
+    const { repairs } = machine.store;
+    const isRegressed = machine.store.facts().regressed !== null;
+    // A store that was wiped, or wiped and repaired, has forgotten where we are.
+    if (repairs !== this.#repairs || isRegressed !== this.#wasRegressed) this.#announced = null;
+    this.#repairs = repairs;
+    this.#wasRegressed = isRegressed;
     if (this.#announced !== machine.member && !this.#isAnnouncing) this.#announce(machine);
   }
 
@@ -236,8 +253,7 @@ export class SimAgent {
   }
 
   #announce(machine: AgentMachine): void {
-    const { regressed, lastReadAtMs } = machine.store.facts();
-    if (regressed !== null || lastReadAtMs === null) return;
+    if (!machine.store.mayAnnounce) return;
     const { member } = machine;
     const { node } = this;
     this.#isAnnouncing = true;
@@ -278,6 +294,7 @@ function freshFile(incarnation: Incarnation): NodeFile {
     accepted: null,
     promotion: null,
     dir: 'absent',
+    nodes: [],
   };
 }
 

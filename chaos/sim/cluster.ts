@@ -5,7 +5,6 @@
 import type { NodeFile } from '../../agent/node-file/port.ts';
 import { epoch } from '../../shared/domain/epoch.ts';
 import type { HistoryEntry, LeaderRecord } from '../../shared/domain/leader-record.ts';
-import { isOpen } from '../../shared/domain/leader-record.ts';
 import { memberSet, quorumFor } from '../../shared/domain/member-set.ts';
 import { memberId, nameOf, parseIncarnation, parseNodeName, slotName, type MemberId, type NodeName } from '../../shared/domain/node-id.ts';
 import { timelineId } from '../../shared/domain/timeline.ts';
@@ -14,8 +13,9 @@ import { DirectClient, ProxiedClient, type ClientParts, type Tally } from './cli
 import { Clock } from './clock.ts';
 import { directoryOf } from './directory.ts';
 import { Judge } from './judge.ts';
-import { Network, type HostName } from './network.ts';
+import { CLIENT_HOST, Network, type HostName } from './network.ts';
 import { SimNode } from './node.ts';
+import { Operator } from './operator.ts';
 import type { SimOptions } from './options.ts';
 import { SimProxy } from './proxy.ts';
 import { SimStore, STORE_HOST } from './sim-store.ts';
@@ -23,7 +23,6 @@ import { Wal } from './wal.ts';
 import type { World } from './world.ts';
 
 const SYSTEM_ID = '7000000000000000001';
-const CLIENT_HOST: HostName = 'clients';
 const LOOK_MS = 40;
 
 export class Cluster {
@@ -35,7 +34,7 @@ export class Cluster {
   readonly nodes: readonly SimNode[];
   readonly agents: readonly SimAgent[];
   readonly proxies: readonly SimProxy[];
-  #nextForceMs = 0;
+  readonly operator: Operator;
   readonly tally: Tally = { acknowledged: 0, errors: 0, lastAcknowledgedAtMs: 0, longestGapMs: 0 };
 
   constructor(world: World, options: SimOptions) {
@@ -71,6 +70,7 @@ export class Cluster {
     );
     this.agents = agents;
     this.proxies = ['p1', 'p2'].map((name) => new SimProxy({ world, network: this.network, store: this.store, name }));
+    this.operator = new Operator(this);
     this.store.watch = { onRecord: (record, before) => this.judge.onRecord(record, before) };
   }
 
@@ -84,6 +84,7 @@ export class Cluster {
     this.#startClients();
     const look = (): void => {
       this.judge.look();
+      this.#look();
       world.after(LOOK_MS, look);
     };
     look();
@@ -162,6 +163,15 @@ export class Cluster {
     this.agentOf(node).start();
   }
 
+  /** Etcd is put back as it was some time ago, or empty. Only where everybody knows of the present: what nobody remembers, nobody can miss. */
+  restoreStore(how: Parameters<SimStore['restore']>[0]): void {
+    const { record } = this.store;
+    const isKnown = record !== null && this.agents.every((agent) => agent.hasActedOn(record));
+    if (!isKnown) return;
+    this.world.tell('etcd', () => `FAULT ${how}`);
+    this.store.restore(how);
+  }
+
   /** Agent, guard and PostgreSQL stop together; `withClock`: the machine's monotonic clock stops too. */
   freeze(node: SimNode, withClock: boolean): () => void {
     this.world.tell(node.name, () => (withClock ? 'FAULT machine paused' : 'FAULT node frozen'));
@@ -221,8 +231,6 @@ export class Cluster {
     life.writeOwn(150);
   }
 
-  // --- What operators do -------------------------------------------------------------------------------------------------------------------------
-
   #markDeath(node: SimNode): void {
     const { record } = this.store;
     const machine = this.agentOf(node).machine;
@@ -234,58 +242,12 @@ export class Cluster {
     if (machine.file.dir === 'rebuilding' && node.directory?.isWhole === false) world.mark('a rewind was cut short');
   }
 
-  /** As the agents' API would accept it: a serving leader, a member of its set, no other operation open. */
-  requestSwitchover(target: SimNode): void {
-    const { record, operation, nodes } = this.store;
-    if (record === null || record.state.kind !== 'serving') return;
-    if (operation !== null && isOpen(operation) && operation.epoch === record.epoch) return;
-    const to = nodes.get(target.name)?.member;
-    if (to === undefined || to === record.holder || !record.set.members.includes(to)) return;
-    this.world.tell('operator', () => `asks for a switchover to ${target.name}`);
-    this.store.putOperation(
-      CLIENT_HOST,
-      {
-        id: `operation-${String(this.world.events)}`,
-        kind: 'switchover',
-        from: record.holder,
-        to,
-        stage: 'requested',
-        stagesMs: { requested: 0 },
-        epoch: record.epoch,
-        why: null,
-        requestedAt: '',
-      },
-      () => undefined,
-    );
-  }
-
-  /** With k = 0 only the holder itself may go on. When its data is gone for good, an operator has to say so. */
-  replaceLostLeader(): void {
-    const { record } = this.store;
-    const { leader } = this;
-    if (record === null || leader?.directory?.marker === record.holder || this.world.nowMs < this.#nextForceMs) return;
-    this.#nextForceMs = this.world.nowMs + 3_000;
-    this.forceFailover();
-  }
-
-  /**
-   * T11, in good faith: an operator forces the best node that still runs, and declares lost only machines that are off; those are scrapped, as
-   * was said of them.
-   */
-  forceFailover(): void {
-    const { record } = this.store;
-    const isWhole = (node: SimNode): boolean => this.agentOf(node).machine?.file.dir === 'ok' && node.directory?.marker !== record?.holder;
-    const best = this.nodes
-      .filter((node) => node.isPowered && isWhole(node))
-      .toSorted((a, b) => (b.directory?.wal.end ?? 0) - (a.directory?.wal.end ?? 0))[0];
-    if (record === null || best === undefined) return;
-    const lost = [...record.set.members, record.holder].filter(
-      (member) => !this.nodes.some((node) => node.isPowered && node.directory?.marker === member),
-    );
-    for (const node of this.nodes) if (!node.isPowered && node.directory !== null) this.loseDisk(node);
-    this.world.tell('operator', () => `forces ${best.name}, declares lost ${lost.join(' ') || 'nobody'}`);
-    this.world.mark('an operator forced a failover');
-    this.agentOf(best).takeOver(lost);
+  #look(): void {
+    for (const { node, machine } of this.agents) {
+      if (machine === null || node.life?.role !== 'primary' || machine.store.facts().view.kind !== 'unknown') continue;
+      const upForMs = node.clock.nowMs - machine.facts(node.clock.nowMs).startedAtMs;
+      if (upForMs > this.options.policy.ttlMs) this.world.mark('a primary outlived its lease under an agent that had never read the store');
+    }
   }
 
   #startClients(): void {
@@ -372,6 +334,7 @@ function fileOf(member: MemberId, accepted: LeaderRecord): NodeFile {
     accepted,
     promotion: null,
     dir: 'ok',
+    nodes: [],
   };
 }
 

@@ -43,6 +43,7 @@ export const FAULT_KINDS = [
   'proxy-kill',
   'proxy-partition',
   'double-kill',
+  'store-restore',
   'agent-dies-at-failpoint',
   'machine-dies-at-failpoint',
   'act-fails',

@@ -129,7 +129,7 @@ export class Faults {
         cluster.promoteByHand(node);
         return null;
       case 'switchover':
-        cluster.requestSwitchover(node);
+        cluster.operator.requestSwitchover(node);
         return null;
       default:
         return unreachable(kind);
@@ -173,6 +173,8 @@ export class Faults {
       case 'double-kill':
         cluster.killPostmaster(cluster.leader ?? random.pick(cluster.nodes));
         return this.#lose(random.pick(cluster.nodes));
+      case 'store-restore':
+        return this.#restoreStore();
       case 'agent-dies-at-failpoint':
         return this.#arm({ kind: 'agent-dies', when: random.pick(['before', 'after']) });
       case 'machine-dies-at-failpoint':
@@ -182,7 +184,7 @@ export class Faults {
       case 'act-is-late':
         return this.#arm({ kind: 'is-late', ms: random.pick([60, 400, 2_500]) });
       case 'operator-force':
-        cluster.forceFailover();
+        cluster.operator.forceFailover();
         return null;
       default:
         return unreachable(kind);
@@ -201,7 +203,9 @@ export class Faults {
 
   /** Not the last copy: a cluster whose every disk is gone has nothing to show. */
   #loseDisk(): End {
-    const { nodes, judge } = this.#cluster;
+    const { nodes, judge, store } = this.#cluster;
+    // Who loses its memory in the same hour as the store does may found a second cluster: outside the promise.
+    if (store.isForgetful) return null;
     const holder = judge.record?.holder;
     const victims = nodes.filter((node) => node.directory?.marker !== holder);
     if (victims.length === 0) return null;
@@ -233,7 +237,7 @@ export class Faults {
       case 'change-record/T2':
       case 'change-record/T9':
       case 'change-record/T9-abort':
-        cluster.requestSwitchover(this.#random.pick(cluster.nodes));
+        cluster.operator.requestSwitchover(this.#random.pick(cluster.nodes));
         return;
       case 'clone':
       case 'rewind':
@@ -305,6 +309,16 @@ export class Faults {
       life.isReplayPaused = false;
       life.process.run(() => life.replay());
     };
+  }
+
+  /** A backup is made now and then, and now and then it is put back. */
+  #restoreStore(): End {
+    const { store, world } = this.#cluster;
+    const random = this.#random;
+    world.after(random.between(200, 4_000), () => store.takeBackup());
+    this.#cluster.restoreStore(random.pick(['backup', 'backup-as-new-cluster', 'wiped']));
+    if (random.chance(0.5)) world.after(random.between(1_500, 6_000), () => this.#cluster.operator.repairStore());
+    return null;
   }
 
   #freezePostmaster(node: SimNode): End {

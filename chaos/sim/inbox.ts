@@ -1,7 +1,8 @@
 /**
  * What peers ask of an agent, until its machine answers. The wire contract of agent/peer and agent/api, without a wire.
  */
-import { peerStatusOf } from '../../agent/api/node-status.ts';
+import { peerStatusOf, testimonyOf } from '../../agent/api/node-status.ts';
+import type { Witness } from '../../agent/core/repair.ts';
 import type { AnswerTo, AskOf } from '../../agent/machine/asks.ts';
 import type { Event } from '../../agent/machine/events.ts';
 import type { AgentMachine } from '../../agent/machine/machine.ts';
@@ -57,6 +58,12 @@ export class Inbox {
   status(): AnswerTo<'ask-status'> {
     const machine = this.#parts.machine();
     return machine === null ? null : peerStatusOf(machine.facts(this.#parts.nowMs()));
+  }
+
+  /** What it has on its disk; null while it starts. */
+  testimony(): Witness | null {
+    const machine = this.#parts.machine();
+    return machine === null ? null : testimonyOf(machine.facts(this.#parts.nowMs()));
   }
 
   replyPromise(request: number, reply: PromiseReply): void {

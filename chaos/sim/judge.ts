@@ -6,7 +6,7 @@ import type { NodeFile } from '../../agent/node-file/port.ts';
 import type { Follow, SyncSetting } from '../../agent/postgres/port.ts';
 import type { PromiseAnswer } from '../../agent/core/facts.ts';
 import type { Rule } from '../../agent/machine/asks.ts';
-import type { LeaderRecord } from '../../shared/domain/leader-record.ts';
+import { isOlder, type LeaderRecord } from '../../shared/domain/leader-record.ts';
 import { isSafePair, type MemberSet } from '../../shared/domain/member-set.ts';
 import { nameOf, type MemberId } from '../../shared/domain/node-id.ts';
 import { contains, formatPosition } from '../../shared/domain/wal-position.ts';
@@ -106,8 +106,9 @@ export class Judge {
   }
 
   onRecord(record: LeaderRecord, before: LeaderRecord | null): void {
-    if (before !== null && (record.epoch < before.epoch || (record.epoch === before.epoch && record.seq < before.seq)))
-      throw new Violation('I6', `the record went from ${tag(before)} to ${tag(record)}`);
+    if (before !== null && isOlder(record, before)) throw new Violation('I6', `the record went from ${tag(before)} to ${tag(record)}`);
+    if (this.#record !== null && isOlder(record, this.#record))
+      throw new Violation('I6', `${tag(record)} was written to a store that had gone back, ${tag(this.#record)} is known`);
     this.#record = record;
     this.#renewedAtMs = this.#world.nowMs;
     this.#markSets(record, before);

@@ -7,6 +7,9 @@ import type { World } from './world.ts';
 
 export type HostName = string;
 
+/** Where applications and operators sit. */
+export const CLIENT_HOST: HostName = 'clients';
+
 type Link = { delayMs: number; loss: number; cuts: number };
 
 /** A segment that got no acknowledgement is sent again for a while. */

@@ -66,7 +66,8 @@ function heal(cluster: Cluster): void {
   let why: string | null = 'nothing was seen';
   while (wholeSinceMs === null || world.nowMs - wholeSinceMs < STEADY_MS) {
     world.run(world.nowMs + CHECK_MS);
-    if (world.nowMs - healedAtMs > OPERATOR_AFTER_MS) cluster.replaceLostLeader();
+    cluster.operator.repairStore();
+    if (world.nowMs - healedAtMs > OPERATOR_AFTER_MS) cluster.operator.replaceLostLeader();
     why = whyNotWhole(cluster);
     if (why === null) wholeSinceMs ??= world.nowMs;
     else wholeSinceMs = null;

@@ -44,6 +44,7 @@ export type StoreMood = {
 };
 
 const CALM: StoreMood = { isDown: false, commitMs: 2, lateShare: 0, breakShare: 0, watchLagMs: 1 };
+const EMPTY: State = { clusterId: '1', revision: 1n, leader: null, history: [], nodes: new Map(), operation: null };
 const RESUBSCRIBE_MS = 300;
 const LATE_MS_MAX = 20_000;
 
@@ -53,9 +54,10 @@ export class SimStore {
   readonly #random: Random;
   readonly #subscribers: Subscriber[] = [];
   readonly mood: StoreMood = { ...CALM };
-  #state: State = { clusterId: '1', revision: 1n, leader: null, history: [], nodes: new Map(), operation: null };
+  #state: State = EMPTY;
   #backup: State = this.#state;
   #turnUntilMs = 0;
+  #isForgetful = false;
   #waiting: (() => void)[] = [];
   watch: StoreWatch = { onRecord: () => undefined };
 
@@ -67,6 +69,10 @@ export class SimStore {
 
   get record(): LeaderRecord | null {
     return this.#state.leader?.value ?? null;
+  }
+
+  get leaderRevision(): bigint | null {
+    return this.#state.leader?.modRevision ?? null;
   }
 
   get history(): readonly HistoryEntry[] {
@@ -162,9 +168,16 @@ export class SimStore {
     this.#backup = this.#state;
   }
 
-  /** An old state under the same or another identity: what S6 is about. */
-  restoreBackup(isNewCluster: boolean): void {
-    this.#state = isNewCluster ? { ...this.#backup, clusterId: `${this.#state.clusterId}9` } : this.#backup;
+  /** It went back and has not been repaired. */
+  get isForgetful(): boolean {
+    return this.#isForgetful;
+  }
+
+  /** What S6 is about: the past comes back, as it was, under another identity, or with nothing in it. */
+  restore(how: 'backup' | 'backup-as-new-cluster' | 'wiped'): void {
+    const clusterId = how === 'backup' ? this.#state.clusterId : `${this.#state.clusterId}9`;
+    this.#state = how === 'wiped' ? { ...EMPTY, clusterId } : { ...this.#backup, clusterId };
+    this.#isForgetful = true;
     for (const subscriber of this.#subscribers) this.#break(subscriber);
   }
 
@@ -181,6 +194,7 @@ export class SimStore {
       leader: { value: record, modRevision },
       history: history === null ? this.#state.history : [...this.#state.history, history],
     });
+    if (history?.trigger === 'repair') this.#isForgetful = false;
     this.#world.note(Number(record.epoch), record.seq);
     this.watch.onRecord(record, leader?.value ?? null, expected);
     const items: StoreItem[] = [{ kind: 'leader', record, modRevision }];

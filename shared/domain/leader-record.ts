@@ -40,8 +40,15 @@ export type LeaderRecord = {
   readonly nonce: string;
 };
 
-/** What began a leadership: the cluster's creation, or the evidence that the one before was over. */
-export type ClaimTrigger = 'creation' | 'down' | 'released' | 'handing-over' | 'suspicion' | 'ttl' | 'operator';
+/** How far the record has come: every change raises one of the two, a claim both. */
+export type RecordMark = Pick<LeaderRecord, 'epoch' | 'seq'>;
+
+export function isOlder(one: RecordMark, other: RecordMark): boolean {
+  return one.epoch < other.epoch || (one.epoch === other.epoch && one.seq < other.seq);
+}
+
+/** What began a leadership: the cluster's creation, the evidence that the one before was over, or the repair of a store that had gone back (S6). */
+export type ClaimTrigger = 'creation' | 'down' | 'released' | 'handing-over' | 'suspicion' | 'ttl' | 'operator' | 'repair';
 
 /** Written in the transaction of the claim: how leadership moved, and what the timeline id means. */
 export type HistoryEntry = {

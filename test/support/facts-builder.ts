@@ -138,6 +138,7 @@ export function factsOf(change: Partial<Facts> = {}, store: Partial<StoreFacts> 
       accepted: recordOf(),
       promotion: null,
       dir: 'ok',
+      nodes: [],
     },
     store: {
       view: presentOf(recordOf()),
@@ -181,9 +182,10 @@ export function peerOf(id: MemberId, change: Partial<PeerStatus> = {}): PeerStat
   return {
     name: nameOf(id),
     member: id,
+    systemId: SYSTEM_ID,
     epoch: epoch(4n),
     promised: epoch(4n),
-    hasHistory: true,
+    accepted: { epoch: epoch(4n), seq: 7 },
     priority: 50,
     extent: null,
     servingAsPrimary: false,

@@ -368,15 +368,27 @@ test('news of a death is void once the leader has said again that it serves', ()
 });
 
 describe('a store that went back', () => {
-  test('is an alarm and stops everything when the record vanished', () => {
-    const made = decide(factsOf({}, { view: { kind: 'absent', readAtMs: NOW_MS } }), EMPTY_MEMORY);
-    expect(made.alarm).toContain('PGB-1203');
+  test('stops everything', () => {
+    const made = decide(factsOf({}, { regressed: 'PGB-1203 the leader record went back' }), EMPTY_MEMORY);
+    expect(made.alarm).toBe('PGB-1203 the leader record went back');
     expect(made.actions).toEqual([]);
   });
 
-  test('is an alarm when the record is older than what this node acted on', () => {
-    const made = decide(factsOf({}, { view: presentOf(recordOf({ epoch: epoch(3n) })) }), EMPTY_MEMORY);
-    expect(made.alarm).toContain('PGB-1203');
-    expect(made.actions).toEqual([]);
+  test('is not taken for a new one by whoever remembers, or hears of, a leader: it looks again', () => {
+    const absent = { view: { kind: 'absent', readAtMs: NOW_MS } } as const;
+    expect(kinds(decide(factsOf({}, absent), EMPTY_MEMORY).actions)).toEqual(['read-store']);
+    const newcomer = factsOf({ peers: peersOf(peerOf(N3)), server: { state: { kind: 'absent' }, seenAtMs: NOW_MS } }, absent);
+    const blank = { ...newcomer, file: { ...newcomer.file, accepted: null, dir: 'absent' as const, systemId: null } };
+    expect(kinds(decide(blank, EMPTY_MEMORY).actions)).toEqual(['read-store']);
+  });
+
+  test('has its known nodes heard before anybody founds a cluster in it', () => {
+    const absent = { view: { kind: 'absent', readAtMs: NOW_MS } } as const;
+    const found = factsOf({ server: { state: { kind: 'absent' }, seenAtMs: NOW_MS } }, absent);
+    const blank = { ...found, file: { ...found.file, accepted: null, dir: 'absent' as const, systemId: null } };
+    expect(kinds(decide({ ...blank, startedAtMs: NOW_MS - 1_000 }, EMPTY_MEMORY).actions)).toEqual([]);
+    expect(kinds(decide({ ...blank, startedAtMs: NOW_MS - 2_000 }, EMPTY_MEMORY).actions)).toEqual(['job:initialize']);
+    const heard = peersOf(peerOf(N1, { accepted: null }), peerOf(N3, { accepted: null }));
+    expect(kinds(decide({ ...blank, startedAtMs: NOW_MS - 1_000, peers: heard }, EMPTY_MEMORY).actions)).toEqual(['job:initialize']);
   });
 });
