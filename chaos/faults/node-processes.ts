@@ -20,9 +20,7 @@ export function processesOfNode(layout: Layout, node: string): NodeProcesses {
   const parents = new Map<number, number>();
   const named = { agent: null as number | null, guard: null as number | null };
   const roots = new Set<number>();
-  for (const pid of readdirSync('/proc')
-    .filter((name) => /^\d+$/.test(name))
-    .map(Number)) {
+  for (const pid of pids()) {
     const stat = statOf(pid);
     if (stat === null) continue;
     parents.set(pid, stat.parent);
@@ -42,18 +40,29 @@ export function serverProcess(layout: Layout, node: string, title: string): numb
   return childrenOf(postmaster).find((pid) => textOf(`/proc/${String(pid)}/cmdline`).startsWith(`postgres: ${title}`)) ?? null;
 }
 
-/** The first session of a client with this application name prefix in its title is not told by the kernel, so any client session will do. */
+export function proxyProcess(layout: Layout): number | null {
+  const isProxy = (pid: number): boolean => {
+    const argv = textOf(`/proc/${String(pid)}/cmdline`).split('\0');
+    return argv.includes('proxy') && argv.includes(layout.proxyConfig);
+  };
+  return pids().find(isProxy) ?? null;
+}
+
+/** Sessions of the superuser, which is who the clients of the ledger are. */
 export function clientBackends(layout: Layout, node: string): readonly number[] {
   const { postmaster } = processesOfNode(layout, node);
-  return childrenOf(postmaster).filter((pid) => /^postgres: postgres postgres /.test(textOf(`/proc/${String(pid)}/cmdline`)));
+  return childrenOf(postmaster).filter((pid) => textOf(`/proc/${String(pid)}/cmdline`).startsWith('postgres: postgres postgres '));
 }
 
 function childrenOf(parent: number | null): readonly number[] {
   if (parent === null) return [];
+  return pids().filter((pid) => statOf(pid)?.parent === parent);
+}
+
+function pids(): readonly number[] {
   return readdirSync('/proc')
     .filter((name) => /^\d+$/.test(name))
-    .map(Number)
-    .filter((pid) => statOf(pid)?.parent === parent);
+    .map(Number);
 }
 
 function postmasterOf(dataDir: string, living: ReadonlyMap<number, number>): number | null {

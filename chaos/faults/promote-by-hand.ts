@@ -15,7 +15,7 @@ export function promoteByHand({ plan, layout }: Pick<Ground, 'plan' | 'layout'>,
     strike: async () => {
       const ids = plan.osUser === null ? null : idsOf(plan.osUser);
       const args = ['promote', '-D', layout.dataDir(node), '--no-wait'];
-      await run(join(plan.postgresBinDir, 'pg_ctl'), args, { timeout: COMMAND_MS, cwd: '/', ...(ids ?? {}) });
+      await run(join(plan.postgresBinDir, 'pg_ctl'), args, { timeout: COMMAND_MS, cwd: '/', ...ids });
       return `pg_ctl promote on ${node}`;
     },
     heal: async () => undefined,

@@ -1,7 +1,7 @@
 /** Faults that are one signal to one process: SIGKILL, or SIGSTOP until healed. */
 import type { Fault } from './fault.ts';
 import type { Ground } from './ground.ts';
-import { clientBackends, processesOfNode, serverProcess } from './node-processes.ts';
+import { clientBackends, processesOfNode, proxyProcess, serverProcess } from './node-processes.ts';
 import { requireHandle, signalProcess, type ProcessHandle } from './process-handle.ts';
 
 export function killPostmaster({ layout }: Pick<Ground, 'layout'>, node: string): Fault {
@@ -14,6 +14,18 @@ export function killBackend({ layout }: Pick<Ground, 'layout'>, node: string): F
 
 export function killAgent({ layout }: Pick<Ground, 'layout'>, node: string): Fault {
   return kill(`the agent of ${node}`, () => processesOfNode(layout, node).agent);
+}
+
+export function killGuard({ layout }: Pick<Ground, 'layout'>, node: string): Fault {
+  return kill(`the guard of ${node}`, () => processesOfNode(layout, node).guard);
+}
+
+export function killProxy({ layout }: Pick<Ground, 'layout'>): Fault {
+  return kill('the proxy', () => proxyProcess(layout));
+}
+
+export function stopProxy({ layout }: Pick<Ground, 'layout'>): Fault {
+  return stop('the proxy', () => proxyProcess(layout));
 }
 
 /** The postmaster alone: its backends go on, but nobody new gets in. */

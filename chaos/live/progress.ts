@@ -1,0 +1,38 @@
+/** One line on stderr for everything that happens, and how long the rest will take, by what the trials so far have taken. */
+import { monotonicMs } from '../../shared/runtime/clock.ts';
+
+export class Progress {
+  readonly #plannedSeconds: number;
+  readonly #startedMs = monotonicMs();
+  #expectedDone = 0;
+
+  constructor(plannedSeconds: number) {
+    this.#plannedSeconds = plannedSeconds;
+  }
+
+  begin(title: string): void {
+    this.line(`${title} … ${timeLeft(this.#secondsLeft())} left`);
+  }
+
+  /** A trial that had been expected to take so long is over. */
+  done(expectedSeconds: number): void {
+    this.#expectedDone += expectedSeconds;
+  }
+
+  line(text: string): void {
+    process.stderr.write(`${((monotonicMs() - this.#startedMs) / 1_000).toFixed(1).padStart(7)} s  ${text}\n`);
+  }
+
+  /** Expectations are corrected by how they have turned out so far. */
+  #secondsLeft(): number {
+    const passed = (monotonicMs() - this.#startedMs) / 1_000;
+    const pace = this.#expectedDone === 0 ? 1 : passed / this.#expectedDone;
+    return Math.max(0, (this.#plannedSeconds - this.#expectedDone) * pace);
+  }
+}
+
+/** Pure. */
+export function timeLeft(seconds: number): string {
+  if (seconds < 90) return `about ${String(Math.max(1, Math.round(seconds)))} s`;
+  return `about ${String(Math.round(seconds / 60))} min`;
+}

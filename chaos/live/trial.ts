@@ -1,0 +1,156 @@
+/**
+ * One trial from beginning to end: the cluster is whole, clients write steadily, something is done, everything is healed, the cluster becomes whole
+ * unaided, and every acknowledged row is looked up. Whatever the cluster fails to reach is part of the result; only a defect of the harness, or
+ * Ctrl-C, ends a trial without one.
+ */
+import { monotonicMs } from '../../shared/runtime/clock.ts';
+import type { Random } from '../../shared/runtime/random.ts';
+import { NotReached, throwIfInterrupted } from '../cluster/interrupted.ts';
+import { Wounds } from '../faults/fault.ts';
+import { etcdIsWhole } from '../faults/etcd.ts';
+import { directUri } from '../faults/ground.ts';
+import { readLedgerDigest, readLedgerRows } from '../ledger/read-rows.ts';
+import type { Cluster } from './bench.ts';
+import { Clients } from './clients.ts';
+import type { Trial } from './judge.ts';
+import { measure, type Evidence } from './measure.ts';
+import type { PlayOptions, Scenario } from './scenario.ts';
+import { Sight } from './sight.ts';
+import { Stage } from './stage.ts';
+
+const WHOLE_BEFORE_MS = 60_000;
+const STEADY_WITHIN_MS = 20_000;
+/** Judged by nobody but the reader: a clone of a small node takes some seconds, a rewind less. */
+const WHOLE_AFTER_MS = 90_000;
+const EQUAL_WITHIN_MS = 10_000;
+/** Quiet writing before and after, so that what lies between is the fault's doing. */
+const SETTLE_MS = 1_000;
+/** The lease is renewed once in so many milliseconds; the fault falls anywhere between two renewals. */
+const PHASE_MS = 1_000;
+
+export type TrialOptions = {
+  readonly cluster: Cluster;
+  readonly scenario: Scenario;
+  readonly trial: number;
+  readonly seed: string;
+  readonly random: Random;
+  readonly play: PlayOptions;
+  readonly signal: AbortSignal;
+  readonly onHappening: (text: string) => void;
+};
+
+export async function runTrial({ cluster, scenario, trial, seed, random, play, signal, onHappening }: TrialOptions): Promise<Trial> {
+  const { ground } = cluster;
+  const sight = new Sight(ground.plan);
+  const wounds = new Wounds();
+  const clients = new Clients(ground, cluster.trials);
+  cluster.trials += 1;
+  const stage = new Stage({ ground, sight, wounds, clients, random, signal, onHappening });
+  let stopped: string | null = null;
+  try {
+    await stage.untilWhole(WHOLE_BEFORE_MS);
+    await stage.castRoles();
+    await scenario.prepare?.(stage);
+    clients.start();
+    await untilSteady(stage);
+    await stage.castRoles();
+    const claimsBefore = (await sight.claims()).length;
+    await stage.pause(SETTLE_MS + random() * PHASE_MS);
+    stopped = await played(scenario, stage, play);
+    const failures = await stage.healEverything();
+    if (failures.length > 0) throw new Error(`could not heal: ${failures.join('; ')}`);
+    const ending = await settle(stage, stopped);
+    await clients.stop();
+    const claims = (await sight.claims()).slice(claimsBefore);
+    const evidence = await gather(stage, claims, ending.wholeMs !== null);
+    return conclude(stage, { scenario: scenario.name, trial, seed, ...ending, figures: measure(evidence) });
+  } finally {
+    // After an interruption or a defect too; heal() twice does no harm.
+    await wounds.healAll();
+    await clients.stop().catch(() => undefined);
+  }
+}
+
+async function untilSteady(stage: Stage): Promise<void> {
+  const sinceMs = monotonicMs();
+  await stage.until('every client writes', STEADY_WITHIN_MS, async () => (stage.clients.isSteadySince(sinceMs) ? true : null));
+}
+
+/** Null, or what the cluster did not reach. */
+async function played(scenario: Scenario, stage: Stage, options: PlayOptions): Promise<string | null> {
+  try {
+    await scenario.play(stage, options);
+    return null;
+  } catch (error) {
+    if (!(error instanceof NotReached)) throw error;
+    stage.say(error.message);
+    return error.message;
+  }
+}
+
+type Ending = { readonly stopped: string | null; readonly wholeMs: number | null };
+
+/** The healed final phase: nobody helps any more. */
+async function settle(stage: Stage, stopped: string | null): Promise<Ending> {
+  try {
+    await stage.until('etcd is whole', WHOLE_AFTER_MS, async () => ((await etcdIsWhole(stage.ground)) ? true : null));
+    await stage.untilWhole(WHOLE_AFTER_MS);
+    const wholeMs = monotonicMs();
+    stage.say('the cluster is whole');
+    await untilSteady(stage);
+    await stage.pause(SETTLE_MS);
+    return { stopped, wholeMs };
+  } catch (error) {
+    if (!(error instanceof NotReached)) throw error;
+    stage.say(error.message);
+    return { stopped: stopped === null ? error.message : `${stopped}; ${error.message}`, wholeMs: null };
+  }
+}
+
+async function gather(stage: Stage, claims: Evidence['claims'], isWhole: boolean): Promise<Evidence> {
+  const { clients, ground, faultMs } = stage;
+  const untilMs = clients.stoppedMs;
+  const sinceMs = faultMs ?? untilMs;
+  const entries = clients.entries();
+  const [rows, digests] = isWhole
+    ? [await rowsOf(stage), await digestsOf(stage)]
+    : [null, ground.plan.nodes.map(({ name }) => ({ node: name, digest: null }))];
+  return { window: { faultMs: sinceMs, untilMs }, entries, errors: clients.errorsSince(sinceMs), rows, digests, claims };
+}
+
+async function rowsOf({ sight, ground, clients }: Stage): Promise<Evidence['rows']> {
+  const leader = await sight.servingLeader();
+  return leader === null ? null : readLedgerRows(directUri(ground, leader.name), clients.range);
+}
+
+/** Standbys replay a little later; they get the time for it. */
+async function digestsOf(stage: Stage): Promise<Evidence['digests']> {
+  const deadlineMs = monotonicMs() + EQUAL_WITHIN_MS;
+  for (;;) {
+    throwIfInterrupted(stage.signal);
+    const digests = await Promise.all(
+      stage.ground.plan.nodes.map(async ({ name }) => ({
+        node: name,
+        digest: await readLedgerDigest(directUri(stage.ground, name)).catch(() => null),
+      })),
+    );
+    const isEqual = new Set(digests.map(({ digest }) => digest?.word)).size === 1;
+    if (isEqual || monotonicMs() > deadlineMs) return digests;
+    await stage.pause(100);
+  }
+}
+
+function conclude(
+  stage: Stage,
+  { wholeMs, ...rest }: Omit<Trial, 'leader' | 'findings' | 'wholeAfterMs' | 'happenings'> & { readonly wholeMs: number | null },
+): Trial {
+  const { faultMs, healedMs, leader, findings, happenings } = stage;
+  const sinceMs = healedMs ?? faultMs;
+  return {
+    ...rest,
+    leader,
+    findings,
+    wholeAfterMs: wholeMs === null || sinceMs === null ? null : Math.max(0, Math.round(wholeMs - sinceMs)),
+    happenings: happenings.map(({ atMs, text }) => ({ afterFaultMs: Math.round(atMs - (faultMs ?? atMs)), text })),
+  };
+}
