@@ -36,8 +36,7 @@ export function processesOfNode(layout: Layout, node: string): NodeProcesses {
 
 /** The child of the postmaster that calls itself so, e.g. `checkpointer`. Null when there is none. */
 export function serverProcess(layout: Layout, node: string, title: string): number | null {
-  const { postmaster } = processesOfNode(layout, node);
-  return childrenOf(postmaster).find((pid) => textOf(`/proc/${String(pid)}/cmdline`).startsWith(`postgres: ${title}`)) ?? null;
+  return childrenTitled(layout, node, (words) => words === title)[0] ?? null;
 }
 
 export function proxyProcess(layout: Layout): number | null {
@@ -50,8 +49,18 @@ export function proxyProcess(layout: Layout): number | null {
 
 /** Sessions of the superuser, which is who the clients of the ledger are. */
 export function clientBackends(layout: Layout, node: string): readonly number[] {
+  return childrenTitled(layout, node, (words) => words.startsWith('postgres postgres '));
+}
+
+/** PostgreSQL puts `postgres: ` before what a process is, and the name of the cluster when it has one. */
+function childrenTitled(layout: Layout, node: string, matches: (words: string) => boolean): readonly number[] {
   const { postmaster } = processesOfNode(layout, node);
-  return childrenOf(postmaster).filter((pid) => textOf(`/proc/${String(pid)}/cmdline`).startsWith('postgres: postgres postgres '));
+  return childrenOf(postmaster).filter((pid) => {
+    const words = textOf(`/proc/${String(pid)}/cmdline`)
+      .replaceAll('\0', ' ')
+      .trim();
+    return words.startsWith('postgres: ') && matches(words.replace(/^postgres: (?:[^ ]+: )?/, ''));
+  });
 }
 
 function childrenOf(parent: number | null): readonly number[] {

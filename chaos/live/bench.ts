@@ -47,6 +47,7 @@ export class Bench {
     const layout = layoutOf(dir);
     const plan = readPlan(layout);
     if (plan === null) throw new Error(`${layout.plan} is missing although the cluster is up`);
+    onLine(`cluster ${plan.id} runs in ${dir}`);
     await createLedgerTable(superuserUri);
     const tools = { nft: toolOrNull('nft', env), strace: toolOrNull('strace', env) };
     this.#cluster = { shape, ground: { plan, layout, uri: superuserUri, tools }, trials: 0 };

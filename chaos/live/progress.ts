@@ -1,6 +1,9 @@
 /** One line on stderr for everything that happens, and how long the rest will take, by what the trials so far have taken. */
 import { monotonicMs } from '../../shared/runtime/clock.ts';
 
+/** So much is believed of the expectations before anything has been measured. */
+const PRIOR_SECONDS = 60;
+
 export class Progress {
   readonly #plannedSeconds: number;
   readonly #startedMs = monotonicMs();
@@ -26,7 +29,7 @@ export class Progress {
   /** Expectations are corrected by how they have turned out so far. */
   #secondsLeft(): number {
     const passed = (monotonicMs() - this.#startedMs) / 1_000;
-    const pace = this.#expectedDone === 0 ? 1 : passed / this.#expectedDone;
+    const pace = (passed + PRIOR_SECONDS) / (this.#expectedDone + PRIOR_SECONDS);
     return Math.max(0, (this.#plannedSeconds - this.#expectedDone) * pace);
   }
 }

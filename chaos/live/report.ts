@@ -24,7 +24,7 @@ export type Row = {
   readonly needless: number;
   readonly wholeAfterMs: Summary | null;
   readonly verdict: 'pass' | 'fail';
-  readonly reasons: readonly string[];
+  readonly reasons: readonly Reason[];
 };
 
 export function rowOf({ scenario, trials }: Played): Row {
@@ -48,7 +48,7 @@ export function rowOf({ scenario, trials }: Played): Row {
     needless: sum(({ failovers }) => needlessFailovers(failovers, scenario.demand.failovers.most)),
     wholeAfterMs: summarize(trials.flatMap(({ wholeAfterMs }) => (wholeAfterMs === null ? [] : [wholeAfterMs]))),
     verdict: reasons.length === 0 ? 'pass' : 'fail',
-    reasons: reasons.map(({ text }) => text),
+    reasons,
   };
 }
 
@@ -158,7 +158,7 @@ export function tableOf({ rows, notPlayed }: Pick<Report, 'rows' | 'notPlayed'>)
     render(widths.map((width) => '-'.repeat(width))),
     ...lines.map(render),
     ...notPlayed.map(({ scenario, why }) => `not played: ${scenario}: ${why}`),
-    ...rows.flatMap(({ scenario, reasons }) => reasons.map((reason) => `${scenario}: ${reason}`)),
+    ...rows.flatMap(({ scenario, reasons }) => reasons.map(({ text }) => `${scenario}: ${text}`)),
     '',
   ].join('\n');
 }

@@ -1,5 +1,6 @@
 /** Plays scenarios one after the other on clusters of the shape they need. Trials of the scenarios take turns, so that a slow minute hits them all. */
 import type { Environment } from '../../cli/local/binaries.ts';
+import { messageOf } from '../../shared/errors.ts';
 import { monotonicMs } from '../../shared/runtime/clock.ts';
 import { Interrupted } from '../cluster/interrupted.ts';
 import { Bench, unmetNeeds, type Shape } from './bench.ts';
@@ -80,12 +81,13 @@ type OneTrial = {
 async function playOnce({ bench, shape, scenario, trial, progress, options: { settings, signal } }: OneTrial): Promise<Trial> {
   const { seed } = settings;
   const play = { minutes: settings.minutes ?? 1 };
-  const cluster = await bench.clusterOf(shape);
   const onHappening = (text: string): void => {
     progress.line(`    ${text}`);
   };
   const random = diceFor(seed, scenario.name, trial);
-  const result = await runTrial({ cluster, scenario, trial, seed, random, play, signal, onHappening });
+  const result = await tried(scenario, { trial, seed }, async () =>
+    runTrial({ cluster: await bench.clusterOf(shape), scenario, trial, seed, random, play, signal, onHappening }),
+  );
   progress.done(scenario.secondsExpected(play));
   const reasons = judgeTrial(result, scenario.demand);
   const outage =
@@ -94,6 +96,17 @@ async function playOnce({ bench, shape, scenario, trial, progress, options: { se
   // A cluster that did not heal would fail whatever is played next.
   if (result.wholeAfterMs === null) await bench.discard();
   return result;
+}
+
+/** A trial that never came to its fault counts as one that failed, and the next one gets a new cluster. */
+async function tried(scenario: Scenario, of: Pick<Trial, 'trial' | 'seed'>, run: () => Promise<Trial>): Promise<Trial> {
+  try {
+    return await run();
+  } catch (error) {
+    if (error instanceof Interrupted) throw error;
+    const nothing = { leader: null, figures: null, findings: [], wholeAfterMs: null, happenings: [] };
+    return { scenario: scenario.name, ...of, ...nothing, stopped: `could not be begun: ${messageOf(error)}` };
+  }
 }
 
 function benchFor({ settings, env, signal }: RunOptions, progress: Progress): Bench {

@@ -1,11 +1,12 @@
 /**
  * One trial from beginning to end: the cluster is whole, clients write steadily, something is done, everything is healed, the cluster becomes whole
- * unaided, and every acknowledged row is looked up. Whatever the cluster fails to reach is part of the result; only a defect of the harness, or
- * Ctrl-C, ends a trial without one.
+ * unaided, and every acknowledged row is looked up. Whatever the cluster fails to reach is part of the result; only Ctrl-C, or a cluster that was
+ * not well before anything was done to it, ends a trial without one.
  */
+import { messageOf } from '../../shared/errors.ts';
 import { monotonicMs } from '../../shared/runtime/clock.ts';
 import type { Random } from '../../shared/runtime/random.ts';
-import { NotReached, throwIfInterrupted } from '../cluster/interrupted.ts';
+import { Interrupted, NotReached, throwIfInterrupted } from '../cluster/interrupted.ts';
 import { Wounds } from '../faults/fault.ts';
 import { etcdIsWhole } from '../faults/etcd.ts';
 import { directUri } from '../faults/ground.ts';
@@ -82,9 +83,11 @@ async function played(scenario: Scenario, stage: Stage, options: PlayOptions): P
     await scenario.play(stage, options);
     return null;
   } catch (error) {
-    if (!(error instanceof NotReached)) throw error;
-    stage.say(error.message);
-    return error.message;
+    if (error instanceof Interrupted) throw error;
+    // What the cluster did not reach, or a fault that could not be done: neither may pass, and what clients saw is measured all the same.
+    const why = error instanceof NotReached ? error.message : `could not be played: ${messageOf(error)}`;
+    stage.say(why);
+    return why;
   }
 }
 
