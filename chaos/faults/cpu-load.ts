@@ -10,6 +10,7 @@ export function cpuLoad({ plan }: Pick<Ground, 'plan'>, perCore: number): Fault 
   const burners: ChildProcess[] = [];
   return {
     name: 'load on every core',
+    leaves: 'a wound',
     strike: async () => {
       const count = availableParallelism() * perCore;
       for (let burner = 0; burner < count; burner += 1) {

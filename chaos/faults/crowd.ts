@@ -15,6 +15,7 @@ export function exhaustConnections(ground: Pick<Ground, 'plan' | 'uri'>, node: s
   const sessions: Client[] = [];
   return {
     name: `exhaust the connections of ${node}`,
+    leaves: 'a wound',
     strike: async () => {
       const uri = await makeGuest(ground, node);
       for (let count = 0; count < SESSIONS_MAX; count += 1) {

@@ -41,6 +41,7 @@ export function fillDisk({ layout }: Pick<Ground, 'layout'>, node: string): Faul
   const filler = join(layout.nodeDir(node), 'filler');
   return {
     name: `fill the disk of ${node}`,
+    leaves: 'a wound',
     strike: async () => {
       const bytes = fill(filler);
       return `${(bytes / MIB).toFixed(0)} MiB fill the disk of ${node}`;
@@ -56,6 +57,7 @@ export function hangDisk({ layout }: Pick<Ground, 'layout'>, node: string): Faul
   let frozen = false;
   return {
     name: `hang the disk of ${node}`,
+    leaves: 'a wound',
     strike: async () => {
       frozen = true;
       await go('fsfreeze', ['--freeze', dir]);

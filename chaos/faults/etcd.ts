@@ -3,7 +3,7 @@
  * etcd itself, at the moment when somebody wants to know.
  */
 import { spawn, type ChildProcess } from 'node:child_process';
-import { readFileSync } from 'node:fs';
+import { readdirSync, readFileSync } from 'node:fs';
 import { createInterface } from 'node:readline';
 import { z } from 'zod';
 import { listProcesses, ID_VARIABLE } from '../../cli/local/processes.ts';
@@ -53,6 +53,7 @@ export function freezeEtcdMember(ground: Pick<Ground, 'plan'>, member: string): 
 export function killEtcdMembers(ground: Pick<Ground, 'plan' | 'layout'>, members: readonly string[]): Fault {
   return {
     name: `kill etcd ${members.join(', ')}`,
+    leaves: 'a wound',
     strike: async () => {
       for (const member of members) hold(ground.layout.dir, member);
       const handles = members.map((member) => requireHandle(etcdPid(ground, member), `the etcd member ${member}`));
@@ -70,11 +71,16 @@ export function killEtcdMembers(ground: Pick<Ground, 'plan' | 'layout'>, members
   };
 }
 
+/** A delay that strikes at nothing, because the member writes nothing, would prove nothing. */
+export type DelayedFsync = Fault & { readonly isFelt: () => boolean };
+
 /** Every fsync of the member takes `delayMs` longer, from the moment strace has attached to it until it is told to leave. */
-export function delayEtcdFsync(ground: Pick<Ground, 'plan' | 'tools'>, member: string, delayMs: number): Fault {
+export function delayEtcdFsync(ground: Pick<Ground, 'plan' | 'tools'>, member: string, delayMs: number): DelayedFsync {
   let tracer: ChildProcess | null = null;
+  let traced: number | null = null;
   return {
     name: `delay every fsync of etcd ${member} by ${String(delayMs)} ms`,
+    leaves: 'a wound',
     strike: async () => {
       const { strace } = ground.tools;
       const { pid } = requireHandle(etcdPid(ground, member), `the etcd member ${member}`);
@@ -85,13 +91,21 @@ export function delayEtcdFsync(ground: Pick<Ground, 'plan' | 'tools'>, member: s
         env: { ...process.env, [ID_VARIABLE]: ground.plan.id },
       });
       await untilTraced(tracer, pid);
+      traced = pid;
       return `strace delays every fsync of ${member} (pid ${String(pid)}) by ${String(delayMs)} ms`;
     },
     heal: async () => {
       if (tracer !== null) await detach(tracer);
       tracer = null;
     },
+    isFelt: () => traced !== null && isHeldInTrace(traced),
   };
+}
+
+/** The tracer holds a thread that wanted to fsync, and that thread stands in the state of one that is traced. */
+function isHeldInTrace(pid: number): boolean {
+  const tasks = `/proc/${String(pid)}/task`;
+  return readdirSync(tasks).some((task) => /\) t /.test(textOf(`${tasks}/${task}/stat`)));
 }
 
 /** Attached means that the kernel says so of the main thread. */
@@ -106,11 +120,15 @@ async function untilTraced(tracer: ChildProcess, pid: number): Promise<void> {
 }
 
 function isTraced(pid: number): boolean {
+  return /^TracerPid:\s*[1-9]/m.test(textOf(`/proc/${String(pid)}/status`));
+}
+
+function textOf(path: string): string {
   try {
-    return /^TracerPid:\s*[1-9]/m.test(readFileSync(`/proc/${String(pid)}/status`, 'utf8'));
+    return readFileSync(path, 'utf8');
   } catch {
-    // It ended meanwhile; strace says so.
-    return false;
+    // It ended meanwhile, which whoever waits for it finds out otherwise.
+    return '';
   }
 }
 

@@ -7,6 +7,8 @@ import { messageOf } from '../../shared/errors.ts';
 export interface Fault {
   /** What it does to whom, e.g. `freeze n2`. */
   readonly name: string;
+  /** `nothing`: when it has struck, nothing of it is left, and all that follows is up to the cluster. */
+  readonly leaves: 'a wound' | 'nothing';
   /** Does it, and says in words what was done. */
   strike(): Promise<string>;
   /** Undoes what was done. Repeating it does no harm. */
@@ -18,7 +20,7 @@ export class Wounds {
   readonly #open: Fault[] = [];
 
   async strike(fault: Fault): Promise<string> {
-    this.#open.push(fault);
+    if (fault.leaves === 'a wound') this.#open.push(fault);
     return fault.strike();
   }
 

@@ -19,6 +19,7 @@ export function freezeNode({ plan, layout }: Pick<Ground, 'plan' | 'layout'>, no
 function freezeGroup(group: string, node: string): Fault {
   return {
     name: `freeze ${node}`,
+    leaves: 'a wound',
     strike: async () => {
       await freeze(group);
       return `every process of ${node} is frozen`;
@@ -31,6 +32,7 @@ function stopEveryProcess(layout: Layout, node: string): Fault {
   const stopped = new Map<number, ProcessHandle>();
   return {
     name: `freeze ${node}`,
+    leaves: 'a wound',
     strike: async () => {
       const deadlineMs = monotonicMs() + ALL_STOPPED_WITHIN_MS;
       for (let fresh = 1; fresh > 0;) {

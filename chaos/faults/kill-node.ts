@@ -17,6 +17,7 @@ const DEAD_WITHIN_MS = 3_000;
 export function killNode({ layout }: Pick<Ground, 'layout'>, node: string): Fault {
   return {
     name: `kill the node ${node}`,
+    leaves: 'a wound',
     strike: async () => {
       hold(layout.dir, node);
       const count = await killProcesses(layout, node);

@@ -26,6 +26,7 @@ export function partition(ground: Pick<Ground, 'plan' | 'tools'>, cut: Cut): Fau
   const run = async (script: string): Promise<void> => runNft(ground, cut.component, script);
   return {
     name: `${cut.component} ${WORDS[cut.direction]} ${cut.from.join(', ')}`,
+    leaves: 'a wound',
     strike: async () => {
       await run(rulesOf(table, cut, addressesOf(ground, cut.from)));
       return `${cut.component} ${WORDS[cut.direction]} ${cut.from.join(', ')}`;

@@ -12,6 +12,7 @@ const COMMAND_MS = 10_000;
 export function promoteByHand({ plan, layout }: Pick<Ground, 'plan' | 'layout'>, node: string): Fault {
   return {
     name: `promote ${node} by hand`,
+    leaves: 'nothing',
     strike: async () => {
       const ids = plan.osUser === null ? null : idsOf(plan.osUser);
       const args = ['promote', '-D', layout.dataDir(node), '--no-wait'];

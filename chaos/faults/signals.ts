@@ -44,6 +44,7 @@ export function stopAgent({ layout }: Pick<Ground, 'layout'>, node: string): Fau
 function kill(what: string, find: () => number | null): Fault {
   return {
     name: `kill ${what}`,
+    leaves: 'nothing',
     strike: async () => {
       const handle = requireHandle(find(), what);
       signalProcess(handle, 'SIGKILL');
@@ -58,6 +59,7 @@ export function stop(what: string, find: () => number | null): Fault {
   let stopped: ProcessHandle | null = null;
   return {
     name: `stop ${what}`,
+    leaves: 'a wound',
     strike: async () => {
       stopped = requireHandle(find(), what);
       signalProcess(stopped, 'SIGSTOP');

@@ -15,6 +15,7 @@ export function switchover(
   let stages: Readonly<Record<string, number>> = {};
   return {
     name: 'switchover',
+    leaves: 'nothing',
     strike: async () => {
       const target = to === null ? [] : ['--to', to];
       const answer = await runCli(['switchover', '--yes', '--dir', layout.dir, ...target], { signal });

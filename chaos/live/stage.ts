@@ -7,10 +7,12 @@ import { monotonicMs } from '../../shared/runtime/clock.ts';
 import { sleep } from '../../shared/runtime/deadline.ts';
 import type { Random } from '../../shared/runtime/random.ts';
 import { NotReached, throwIfInterrupted } from '../cluster/interrupted.ts';
+import { etcdIsWhole } from '../faults/etcd.ts';
 import type { Fault, Wounds } from '../faults/fault.ts';
 import type { Ground } from '../faults/ground.ts';
 import type { Clients } from './clients.ts';
 import type { Sight } from './sight.ts';
+import { WholeWatch } from './whole-watch.ts';
 
 const POLL_MS = 50;
 
@@ -35,9 +37,9 @@ export class Stage {
   readonly #parts: StageParts;
   readonly #happenings: Happening[] = [];
   readonly #findings: Finding[] = [];
+  readonly #whole: WholeWatch;
   #cast: { readonly leader: string; readonly standbys: readonly string[] } | null = null;
   #faultMs: number | null = null;
-  #healedMs: number | null = null;
 
   constructor(parts: StageParts) {
     this.#parts = parts;
@@ -45,6 +47,7 @@ export class Stage {
     this.sight = parts.sight;
     this.random = parts.random;
     this.signal = parts.signal;
+    this.#whole = new WholeWatch(async () => (await this.missing()) === null);
   }
 
   /** Who led when the clients were steady, before anything was done. */
@@ -62,9 +65,14 @@ export class Stage {
     return this.#faultMs;
   }
 
-  /** When the last fault was taken away; null when none was. */
-  get healedMs(): number | null {
-    return this.#healedMs;
+  /** How long the cluster took, from the last heal, or from the fault where there was nothing to heal, until it was whole. Null: it never was. */
+  get wholeAfterMs(): number | null {
+    return this.#whole.wholeAfterMs;
+  }
+
+  /** No more is watched. */
+  close(): void {
+    this.#whole.forget();
   }
 
   get happenings(): readonly Happening[] {
@@ -86,13 +94,20 @@ export class Stage {
   async strike(fault: Fault): Promise<void> {
     throwIfInterrupted(this.signal);
     this.#faultMs ??= monotonicMs();
+    this.#whole.forget();
     this.say(await this.#parts.wounds.strike(fault));
+    if (this.#parts.wounds.count === 0) this.#whole.begin(this.#faultMs);
   }
 
   async heal(fault: Fault): Promise<void> {
+    if (fault.leaves === 'nothing') return;
     await this.#parts.wounds.heal(fault);
-    this.#healedMs = monotonicMs();
     this.say(`healed: ${fault.name}`);
+    this.#afterHealing();
+  }
+
+  #afterHealing(): void {
+    if (this.#parts.wounds.count === 0) this.#whole.begin(monotonicMs());
   }
 
   /** For `ms`, then takes it away again. */
@@ -103,10 +118,13 @@ export class Stage {
   }
 
   async healEverything(): Promise<readonly string[]> {
-    if (this.#parts.wounds.count === 0) return [];
+    if (this.#parts.wounds.count === 0) {
+      if (!this.#whole.isWatching) this.#afterHealing();
+      return [];
+    }
     const failures = await this.#parts.wounds.healAll();
-    this.#healedMs = monotonicMs();
     this.say('healed: everything that was left');
+    this.#afterHealing();
     return failures;
   }
 
@@ -136,11 +154,16 @@ export class Stage {
     return name;
   }
 
+  /** Null when etcd and the cluster are whole; otherwise what is missing. */
+  async missing(): Promise<string | null> {
+    return (await etcdIsWhole(this.ground)) ? this.sight.missing() : 'an etcd member is not well';
+  }
+
   async untilWhole(withinMs: number): Promise<void> {
     let missing: string | null = 'nobody was asked';
     try {
       await this.until('the cluster is whole', withinMs, async () => {
-        missing = await this.sight.missing();
+        missing = await this.missing();
         return missing === null ? true : null;
       });
     } catch (error) {

@@ -8,7 +8,6 @@ import { monotonicMs } from '../../shared/runtime/clock.ts';
 import type { Random } from '../../shared/runtime/random.ts';
 import { Interrupted, NotReached, throwIfInterrupted } from '../cluster/interrupted.ts';
 import { Wounds } from '../faults/fault.ts';
-import { etcdIsWhole } from '../faults/etcd.ts';
 import { directUri } from '../faults/ground.ts';
 import { readLedgerDigest, readLedgerRows } from '../ledger/read-rows.ts';
 import type { Cluster } from './bench.ts';
@@ -63,10 +62,11 @@ export async function runTrial({ cluster, scenario, trial, seed, random, play, s
     const ending = await settle(stage, stopped);
     await clients.stop();
     const claims = (await sight.claims()).slice(claimsBefore);
-    const evidence = await gather(stage, claims, ending.wholeMs !== null);
+    const evidence = await gather(stage, claims, ending.wholeAfterMs !== null);
     return conclude(stage, { scenario: scenario.name, trial, seed, ...ending, figures: measure(evidence) });
   } finally {
     // After an interruption or a defect too; heal() twice does no harm.
+    stage.close();
     await wounds.healAll();
     await clients.stop().catch(() => undefined);
   }
@@ -91,39 +91,42 @@ async function played(scenario: Scenario, stage: Stage, options: PlayOptions): P
   }
 }
 
-type Ending = { readonly stopped: string | null; readonly wholeMs: number | null };
+type Ending = Pick<Trial, 'stopped' | 'wholeAfterMs'>;
 
 /** The healed final phase: nobody helps any more. */
 async function settle(stage: Stage, stopped: string | null): Promise<Ending> {
   try {
-    await stage.until('etcd is whole', WHOLE_AFTER_MS, async () => ((await etcdIsWhole(stage.ground)) ? true : null));
-    await stage.untilWhole(WHOLE_AFTER_MS);
-    const wholeMs = monotonicMs();
-    stage.say('the cluster is whole');
+    await stage.until('the cluster is whole', WHOLE_AFTER_MS, async () => stage.wholeAfterMs);
+    const { wholeAfterMs } = stage;
     await untilSteady(stage);
     await stage.pause(SETTLE_MS);
-    return { stopped, wholeMs };
+    // What was whole once and is not any more has not healed.
+    await stage.untilWhole(WHOLE_AFTER_MS);
+    stage.say(`the cluster is whole, ${String(wholeAfterMs)} ms after it was left alone`);
+    return { stopped, wholeAfterMs };
   } catch (error) {
     if (!(error instanceof NotReached)) throw error;
     stage.say(error.message);
-    return { stopped: stopped === null ? error.message : `${stopped}; ${error.message}`, wholeMs: null };
+    const why = `${error.message}; ${(await stage.missing()) ?? 'nothing is missing'}`;
+    return { stopped: stopped === null ? why : `${stopped}; ${why}`, wholeAfterMs: null };
   }
 }
 
 async function gather(stage: Stage, claims: Evidence['claims'], isWhole: boolean): Promise<Evidence> {
-  const { clients, ground, faultMs } = stage;
+  const { clients, faultMs } = stage;
   const untilMs = clients.stoppedMs;
   const sinceMs = faultMs ?? untilMs;
   const entries = clients.entries();
-  const [rows, digests] = isWhole
-    ? [await rowsOf(stage), await digestsOf(stage)]
-    : [null, ground.plan.nodes.map(({ name }) => ({ node: name, digest: null }))];
+  // The leader of a cluster that is not whole has to have every row too; its standbys need not have come so far.
+  const rows = await rowsOf(stage);
+  const digests = isWhole ? await digestsOf(stage) : [];
   return { window: { faultMs: sinceMs, untilMs }, entries, errors: clients.errorsSince(sinceMs), rows, digests, claims };
 }
 
 async function rowsOf({ sight, ground, clients }: Stage): Promise<Evidence['rows']> {
   const leader = await sight.servingLeader();
-  return leader === null ? null : readLedgerRows(directUri(ground, leader.name), clients.range);
+  // Who cannot be read from has shown nothing; the judge knows what to make of that.
+  return leader === null ? null : readLedgerRows(directUri(ground, leader.name), clients.range).catch(() => null);
 }
 
 /** Standbys replay a little later; they get the time for it. */
@@ -143,17 +146,12 @@ async function digestsOf(stage: Stage): Promise<Evidence['digests']> {
   }
 }
 
-function conclude(
-  stage: Stage,
-  { wholeMs, ...rest }: Omit<Trial, 'leader' | 'findings' | 'wholeAfterMs' | 'happenings'> & { readonly wholeMs: number | null },
-): Trial {
-  const { faultMs, healedMs, leader, findings, happenings } = stage;
-  const sinceMs = healedMs ?? faultMs;
+function conclude(stage: Stage, trial: Omit<Trial, 'leader' | 'findings' | 'happenings'>): Trial {
+  const { faultMs, leader, findings, happenings } = stage;
   return {
-    ...rest,
+    ...trial,
     leader,
     findings,
-    wholeAfterMs: wholeMs === null || sinceMs === null ? null : Math.max(0, Math.round(wholeMs - sinceMs)),
     happenings: happenings.map(({ atMs, text }) => ({ afterFaultMs: Math.round(atMs - (faultMs ?? atMs)), text })),
   };
 }

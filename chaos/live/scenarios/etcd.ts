@@ -1,7 +1,6 @@
 /** Trouble of etcd alone. PostgreSQL and its standbys are well, so nobody may notice any of it. */
 import { cpuLoad } from '../../faults/cpu-load.ts';
 import { delayEtcdFsync, etcdLeader, freezeEtcdMember, killEtcdMembers } from '../../faults/etcd.ts';
-import type { Fault } from '../../faults/fault.ts';
 import { between, pick } from '../dice.ts';
 import { AROUND_SECONDS, ETCD_TROUBLE, nothingHappens, type Need, type Scenario } from '../scenario.ts';
 import type { Stage } from '../stage.ts';
@@ -29,23 +28,58 @@ export const etcdStopAll60s: Scenario = {
   },
 };
 
-export const etcdLeaderFreeze10s = stalling('leader', 'freeze', 'SIGSTOP of', freezeEtcdMember);
-export const etcdFollowerFreeze10s = stalling('follower', 'freeze', 'SIGSTOP of', freezeEtcdMember);
-export const etcdLeaderFsyncStall10s = stalling('leader', 'fsync-stall', 'the disk hangs under', stallFsync, ['strace']);
-export const etcdFollowerFsyncStall10s = stalling('follower', 'fsync-stall', 'the disk hangs under', stallFsync, ['strace']);
+export const etcdLeaderFreeze10s = stalling('leader', {
+  mechanism: 'freeze',
+  what: 'SIGSTOP of',
+  needs: [],
+  stall: async (stage, member) => {
+    const fault = freezeEtcdMember(stage.ground, member);
+    await stage.strike(fault);
+    await stage.pause(STALL_MS);
+    const leader = await etcdLeader(stage.ground);
+    stage.check('another etcd member leads in its place', leader !== null && leader !== member, leader ?? 'none does');
+    await stage.heal(fault);
+  },
+});
+
+export const etcdFollowerFreeze10s = stalling('follower', {
+  mechanism: 'freeze',
+  what: 'SIGSTOP of',
+  needs: [],
+  stall: async (stage, member) => stage.strikeFor(freezeEtcdMember(stage.ground, member), STALL_MS),
+});
+
+export const etcdLeaderFsyncStall10s = stalling('leader', {
+  mechanism: 'fsync-stall',
+  what: 'the disk hangs under',
+  needs: ['strace'],
+  stall: stallFsync,
+});
+export const etcdFollowerFsyncStall10s = stalling('follower', {
+  mechanism: 'fsync-stall',
+  what: 'the disk hangs under',
+  needs: ['strace'],
+  stall: stallFsync,
+});
 
 /** Every fsync takes as long as the whole stall: none ends before it does. */
-function stallFsync(ground: Stage['ground'], member: string): Fault {
-  return delayEtcdFsync(ground, member, STALL_MS);
+async function stallFsync(stage: Stage, member: string): Promise<void> {
+  const fault = delayEtcdFsync(stage.ground, member, STALL_MS);
+  await stage.strike(fault);
+  await stage.pause(STALL_MS / 2);
+  stage.check('an fsync of the member is held', fault.isFelt(), fault.isFelt() ? 'one thread waits' : 'no thread waits');
+  await stage.pause(STALL_MS / 2);
+  await stage.heal(fault);
 }
 
-function stalling(
-  role: 'leader' | 'follower',
-  mechanism: string,
-  what: string,
-  make: (ground: Stage['ground'], member: string) => Fault,
-  needs: readonly Need[] = [],
-): Scenario {
+type Stalling = {
+  readonly mechanism: string;
+  readonly what: string;
+  readonly needs: readonly Need[];
+  readonly stall: (stage: Stage, member: string) => Promise<void>;
+};
+
+function stalling(role: 'leader' | 'follower', { mechanism, what, needs, stall }: Stalling): Scenario {
   return {
     name: `etcd-${role}-${mechanism}-10s`,
     faults: ['F9'],
@@ -60,7 +94,7 @@ function stalling(
     play: async (stage) => {
       const leader = await stage.until('etcd has a leader', 5_000, async () => etcdLeader(stage.ground));
       const followers = stage.ground.plan.etcd.map(({ name }) => name).filter((name) => name !== leader);
-      await stage.strikeFor(make(stage.ground, role === 'leader' ? leader : pick(stage.random, followers)), STALL_MS);
+      await stall(stage, role === 'leader' ? leader : pick(stage.random, followers));
       await stage.pause(AFTER_MS);
     },
   };

@@ -2,9 +2,15 @@ import { describe, expect, it } from 'vitest';
 import { Wounds, type Fault } from '../../../../chaos/faults/fault.ts';
 import { rulesOf } from '../../../../chaos/faults/partition.ts';
 
-function recorded(name: string, log: string[], fails: { readonly strike?: boolean; readonly heal?: boolean } = {}): Fault {
+function recorded(
+  name: string,
+  log: string[],
+  fails: { readonly strike?: boolean; readonly heal?: boolean } = {},
+  leaves: Fault['leaves'] = 'a wound',
+): Fault {
   return {
     name,
+    leaves,
     strike: async () => {
       log.push(`strike ${name}`);
       if (fails.strike === true) throw new Error(`${name} broke off`);
@@ -27,6 +33,15 @@ describe('wounds', () => {
     expect(await wounds.healAll()).toEqual([]);
     expect(await wounds.healAll()).toEqual([]);
     expect(log).toEqual(['strike a', 'strike b', 'heal b', 'heal a']);
+  });
+
+  it('are none when a fault leaves nothing', async () => {
+    const log: string[] = [];
+    const wounds = new Wounds();
+    await wounds.strike(recorded('a', log, {}, 'nothing'));
+    expect(wounds.count).toBe(0);
+    await wounds.healAll();
+    expect(log).toEqual(['strike a']);
   });
 
   it('include a fault that struck only halfway', async () => {
