@@ -6,6 +6,7 @@ import { messageOf } from '../../shared/errors.ts';
 import type { Random } from '../../shared/runtime/random.ts';
 import { Interrupted, NotReached } from '../cluster/interrupted.ts';
 import { etcdLeader } from '../faults/etcd.ts';
+import { processesOfNode } from '../faults/node-processes.ts';
 import { between, pick } from './dice.ts';
 import { AROUND_SECONDS, type Scenario } from './scenario.ts';
 import type { Stage } from './stage.ts';
@@ -77,13 +78,8 @@ async function targetOf(stage: Stage, role: Role): Promise<string> {
       return '';
     case 'leader':
       return leaderNow(stage);
-    case 'standby': {
-      const leader = await leaderNow(stage);
-      return pick(
-        stage.random,
-        stage.ground.plan.nodes.map(({ name }) => name).filter((name) => name !== leader),
-      );
-    }
+    case 'standby':
+      return standbyNow(stage, await leaderNow(stage));
     case 'etcd-leader':
       return stage.until('etcd has a leader', TARGET_WITHIN_MS, async () => etcdLeader(stage.ground));
     case 'etcd-follower': {
@@ -94,6 +90,15 @@ async function targetOf(stage: Stage, role: Role): Promise<string> {
       );
     }
   }
+}
+
+/** One that has not been killed already. */
+function standbyNow({ ground, random }: Stage, leader: string): string {
+  const living = ground.plan.nodes
+    .map(({ name }) => name)
+    .filter((name) => name !== leader && processesOfNode(ground.layout, name).agent !== null);
+  if (living.length === 0) throw new NotReached('a standby to strike at');
+  return pick(random, living);
 }
 
 async function leaderNow(stage: Stage): Promise<string> {

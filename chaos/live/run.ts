@@ -129,9 +129,9 @@ async function takingDown(bench: Bench, work: () => Promise<void>): Promise<bool
   }
 }
 
-function shapeOf({ needs, name, etcdMembersLeast }: Scenario, { backend, etcdMembers }: Settings): Shape {
+function shapeOf({ needs, name }: Scenario, { backend, etcdMembers }: Settings): Shape {
   // A node that was moved onto a disk of its own stays there, so scenarios with disks share no cluster with others.
-  return { backend, etcdMembers: etcdMembersLeast === 3 ? 3 : etcdMembers, disk: needs.includes('mounts') ? name : 'none' };
+  return { backend, etcdMembers, disk: needs.includes('mounts') ? name : 'none' };
 }
 
 function whyNot(scenario: Scenario, { backend, etcdMembers }: Settings, env: Environment): string | null {
