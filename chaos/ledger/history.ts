@@ -22,12 +22,16 @@ export type ClientError = {
 export class History {
   readonly #entries: Entry[] = [];
   readonly #errors: ClientError[] = [];
+  /** Per writer, when its newest acknowledged row was sent. */
+  readonly #ackInvokedMs = new Map<number, number>();
   #lastAckMs: number | null = null;
 
   add(entry: Entry): void {
     if (this.#entries.length >= MAX_ENTRIES) throw new Error(`the ledger is full: ${String(MAX_ENTRIES)} attempts`);
     this.#entries.push(entry);
-    if (entry.outcome === 'ok') this.#lastAckMs = entry.endedMs;
+    if (entry.outcome !== 'ok') return;
+    this.#lastAckMs = entry.endedMs;
+    this.#ackInvokedMs.set(entry.writer, entry.invokedMs);
   }
 
   note(from: Pick<ClientError, 'writer' | 'route' | 'phase'>, error: unknown): void {
@@ -47,6 +51,11 @@ export class History {
 
   get lastAckMs(): number | null {
     return this.#lastAckMs;
+  }
+
+  /** Has the writer sent a row since then that was acknowledged? */
+  hasAckSince(writer: number, sinceMs: number): boolean {
+    return (this.#ackInvokedMs.get(writer) ?? Number.NEGATIVE_INFINITY) >= sinceMs;
   }
 
   get attempts(): number {

@@ -46,6 +46,14 @@ export async function readLedgerRows(connectionString: string, range: WriterRang
   });
 }
 
+/** How many rows there are of writers below a number: those of earlier trials. */
+export async function countEarlierRows(connectionString: string, below: number): Promise<number> {
+  return withClient(connectionString, async (client) => {
+    const { rows } = await client.query<{ rows: number }>('SELECT count(*)::int AS rows FROM pgbaton_ledger WHERE writer < $1', [below]);
+    return rows[0]?.rows ?? 0;
+  });
+}
+
 /** The content of one server in one word, and how far it has come: equal words mean equal rows. */
 export type Digest = { readonly standby: boolean; readonly rows: number; readonly word: string };
 

@@ -13,12 +13,33 @@ import type { Backend, Need, Scenario } from './scenario.ts';
 
 export type Shape = { readonly backend: Backend; readonly etcdMembers: 1 | 3; readonly disk: string };
 
-export type Cluster = {
+/** A cluster and what it must remember from trial to trial. */
+export class Cluster {
   readonly shape: Shape;
   readonly ground: Ground;
-  /** How many trials have run on it: their writers have numbers of their own. */
-  trials: number;
-};
+  #trials = 0;
+  #rows = 0;
+
+  constructor(shape: Shape, ground: Ground) {
+    this.shape = shape;
+    this.ground = ground;
+  }
+
+  /** The writers of every trial have numbers of their own; this is which trial it is here, from 0. */
+  beginTrial(): number {
+    this.#trials += 1;
+    return this.#trials - 1;
+  }
+
+  /** Rows that were there when an earlier trial ended. They were looked up then, and must be there for ever. */
+  get rowsSoFar(): number {
+    return this.#rows;
+  }
+
+  rememberRows(rows: number): void {
+    this.#rows = rows;
+  }
+}
 
 export type BenchOptions = {
   readonly env: Environment;
@@ -50,8 +71,9 @@ export class Bench {
     onLine(`cluster ${plan.id} runs in ${dir}`);
     await createLedgerTable(superuserUri);
     const tools = { nft: toolOrNull('nft', env), strace: toolOrNull('strace', env) };
-    this.#cluster = { shape, ground: { plan, layout, uri: superuserUri, tools }, trials: 0 };
-    return this.#cluster;
+    const cluster = new Cluster(shape, { plan, layout, uri: superuserUri, tools });
+    this.#cluster = cluster;
+    return cluster;
   }
 
   /** The next trial gets a new one. */

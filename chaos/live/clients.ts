@@ -76,11 +76,9 @@ export class Clients {
     return this.#history.errorsSince(sinceMs).filter(({ route }) => isApplication(route));
   }
 
-  /** Every writer behind the proxy, and a direct one on each node that can, has written since then. */
+  /** Every writer behind the proxy has written since then. */
   isSteadySince(sinceMs: number): boolean {
-    const busy = new Set<number>();
-    for (const { writer, outcome, invokedMs } of this.#history.entries()) if (outcome === 'ok' && invokedMs >= sinceMs) busy.add(writer);
-    return this.#options.every(({ writer, route }) => !isApplication(route) || busy.has(writer));
+    return this.#options.every(({ writer, route }) => !isApplication(route) || this.#history.hasAckSince(writer, sinceMs));
   }
 
   /** The end of the observation: from here on no new row was sent. */

@@ -38,7 +38,7 @@ export function judgeTrial({ figures, findings, stopped, wholeAfterMs }: Trial, 
   return [...reasons, ...unsafe(figures), ...misbehaved(figures, demand)];
 }
 
-function unsafe({ data, epochs, divergedNodes, acknowledged, acknowledgedDirectly }: Figures): readonly Reason[] {
+function unsafe({ data, epochs, vanished, divergedNodes, acknowledged, acknowledgedDirectly }: Figures): readonly Reason[] {
   const found: readonly (readonly [bad: boolean, text: string])[] = [
     [acknowledged < ACKNOWLEDGED_LEAST, `only ${String(acknowledged)} acknowledged writes: the clients did not really run`],
     [
@@ -47,6 +47,7 @@ function unsafe({ data, epochs, divergedNodes, acknowledged, acknowledgedDirectl
     ],
     [data === null, 'the rows could not be looked up'],
     [(data?.lost.length ?? 0) > 0, `${String(data?.lost.length)} acknowledged writes are lost`],
+    [vanished > 0, `${String(vanished)} rows of earlier trials are gone`],
     [(data?.duplicated.length ?? 0) > 0, `${String(data?.duplicated.length)} rows are there twice`],
     [phantomsOf(data) > 0, `${String(phantomsOf(data))} rows are there that should not be`],
     [epochs.untold > 0, `${String(epochs.untold)} acknowledgements told no timeline`],

@@ -16,6 +16,8 @@ export type Evidence = {
   readonly errors: readonly ClientError[];
   /** All rows of this trial's writers on the leader, read after everything was healed. Null: there was nobody to read them from. */
   readonly rows: readonly Row[] | null;
+  /** Of earlier trials on the same cluster: how many rows there were, and how many there are now. Null: not looked at. */
+  readonly earlier: { readonly before: number; readonly now: number } | null;
   readonly digests: readonly { readonly node: string; readonly digest: Digest | null }[];
   /** Claims since the trial began. */
   readonly claims: readonly Claim[];
@@ -30,12 +32,14 @@ export type Figures = {
   readonly acknowledgedDirectly: number;
   readonly data: LedgerVerdict | null;
   readonly epochs: EpochVerdict;
+  /** Rows of earlier trials that were there and are not any more. */
+  readonly vanished: number;
   /** Nodes whose rows are not those of the leader. */
   readonly divergedNodes: readonly string[];
   readonly failovers: number;
 };
 
-export function measure({ window, entries, errors, rows, digests, claims }: Evidence): Figures {
+export function measure({ window, entries, errors, rows, earlier, digests, claims }: Evidence): Figures {
   const acknowledged = entries.filter(({ outcome }) => outcome === 'ok');
   return {
     outage: longestGap(acknowledgedAtMs(entries.filter(({ route }) => route === 'proxy')), window),
@@ -46,6 +50,8 @@ export function measure({ window, entries, errors, rows, digests, claims }: Evid
     acknowledgedDirectly: acknowledged.filter(({ route }) => !isApplication(route)).length,
     data: rows === null ? null : checkLedger(entries, rows),
     epochs: checkEpochs(entries),
+    // More is no fault: what was on its way when that trial ended may have become durable later.
+    vanished: earlier === null ? 0 : Math.max(0, earlier.before - earlier.now),
     divergedNodes: divergedNodes(digests),
     failovers: claims.length,
   };

@@ -40,7 +40,7 @@ export function rowOf({ scenario, trials }: Played): Row {
     bound: scenario.demand.outage,
     clientErrors: summarize(measured.map(({ clientErrors }) => clientErrors)),
     acknowledged: sum(({ acknowledged }) => acknowledged),
-    lost: sum(({ data }) => data?.lost.length ?? 0),
+    lost: sum(({ data, vanished }) => (data?.lost.length ?? 0) + vanished),
     duplicated: sum(({ data }) => data?.duplicated.length ?? 0),
     phantom: sum(({ data }) => phantomsOf(data)),
     split: sum(({ epochs }) => epochs.stale.length),

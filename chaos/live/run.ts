@@ -105,7 +105,7 @@ async function tried(scenario: Scenario, of: Pick<Trial, 'trial' | 'seed'>, run:
   } catch (error) {
     if (error instanceof Interrupted) throw error;
     const nothing = { leader: null, figures: null, findings: [], wholeAfterMs: null, happenings: [] };
-    return { scenario: scenario.name, ...of, ...nothing, stopped: `could not be begun: ${messageOf(error)}` };
+    return { scenario: scenario.name, ...of, ...nothing, stopped: `ended without a result: ${messageOf(error)}` };
   }
 }
 

@@ -9,7 +9,7 @@ import type { Random } from '../../shared/runtime/random.ts';
 import { Interrupted, NotReached, throwIfInterrupted } from '../cluster/interrupted.ts';
 import { Wounds } from '../faults/fault.ts';
 import { directUri } from '../faults/ground.ts';
-import { readLedgerDigest, readLedgerRows } from '../ledger/read-rows.ts';
+import { countEarlierRows, readLedgerDigest, readLedgerRows } from '../ledger/read-rows.ts';
 import type { Cluster } from './bench.ts';
 import { Clients } from './clients.ts';
 import type { Trial } from './judge.ts';
@@ -43,10 +43,8 @@ export async function runTrial({ cluster, scenario, trial, seed, random, play, s
   const { ground } = cluster;
   const sight = new Sight(ground.plan);
   const wounds = new Wounds();
-  const clients = new Clients(ground, cluster.trials);
-  cluster.trials += 1;
+  const clients = new Clients(ground, cluster.beginTrial());
   const stage = new Stage({ ground, sight, wounds, clients, random, signal, onHappening });
-  let stopped: string | null = null;
   try {
     await stage.untilWhole(WHOLE_BEFORE_MS);
     await stage.castRoles();
@@ -56,18 +54,20 @@ export async function runTrial({ cluster, scenario, trial, seed, random, play, s
     await stage.castRoles();
     const claimsBefore = (await sight.claims()).length;
     await stage.pause(SETTLE_MS + random() * PHASE_MS);
-    stopped = await played(scenario, stage, play);
+    const stopped = await played(scenario, stage, play);
     const failures = await stage.healEverything();
     if (failures.length > 0) throw new Error(`could not heal: ${failures.join('; ')}`);
     const ending = await settle(stage, stopped);
     await clients.stop();
     const claims = (await sight.claims()).slice(claimsBefore);
-    const evidence = await gather(stage, claims, ending.wholeAfterMs !== null);
+    const evidence = await gather(stage, { claims, isWhole: ending.wholeAfterMs !== null, rowsBefore: cluster.rowsSoFar });
+    const total = evidence.digests.find(({ digest }) => digest?.standby === false)?.digest?.rows;
+    if (total !== undefined) cluster.rememberRows(total);
     return conclude(stage, { scenario: scenario.name, trial, seed, ...ending, figures: measure(evidence) });
   } finally {
-    // After an interruption or a defect too; heal() twice does no harm.
+    // After an interruption or a defect too; healing twice does no harm.
     stage.close();
-    await wounds.healAll();
+    for (const failure of await wounds.healAll()) onHappening(`could not heal ${failure}`);
     await clients.stop().catch(() => undefined);
   }
 }
@@ -112,21 +112,31 @@ async function settle(stage: Stage, stopped: string | null): Promise<Ending> {
   }
 }
 
-async function gather(stage: Stage, claims: Evidence['claims'], isWhole: boolean): Promise<Evidence> {
+async function gather(
+  stage: Stage,
+  { claims, isWhole, rowsBefore }: Pick<Evidence, 'claims'> & { readonly isWhole: boolean; readonly rowsBefore: number },
+): Promise<Evidence> {
   const { clients, faultMs } = stage;
   const untilMs = clients.stoppedMs;
   const sinceMs = faultMs ?? untilMs;
   const entries = clients.entries();
   // The leader of a cluster that is not whole has to have every row too; its standbys need not have come so far.
-  const rows = await rowsOf(stage);
+  const { rows, earlier } = await rowsOf(stage, rowsBefore);
   const digests = isWhole ? await digestsOf(stage) : [];
-  return { window: { faultMs: sinceMs, untilMs }, entries, errors: clients.errorsSince(sinceMs), rows, digests, claims };
+  return { window: { faultMs: sinceMs, untilMs }, entries, errors: clients.errorsSince(sinceMs), rows, earlier, digests, claims };
 }
 
-async function rowsOf({ sight, ground, clients }: Stage): Promise<Evidence['rows']> {
+async function rowsOf({ sight, ground, clients }: Stage, rowsBefore: number): Promise<Pick<Evidence, 'rows' | 'earlier'>> {
   const leader = await sight.servingLeader();
-  // Who cannot be read from has shown nothing; the judge knows what to make of that.
-  return leader === null ? null : readLedgerRows(directUri(ground, leader.name), clients.range).catch(() => null);
+  if (leader === null) return { rows: null, earlier: null };
+  const uri = directUri(ground, leader.name);
+  try {
+    const now = await countEarlierRows(uri, clients.range.from);
+    return { rows: await readLedgerRows(uri, clients.range), earlier: { before: rowsBefore, now } };
+  } catch {
+    // Who cannot be read from has shown nothing; the judge knows what to make of that.
+    return { rows: null, earlier: null };
+  }
 }
 
 /** Standbys replay a little later; they get the time for it. */

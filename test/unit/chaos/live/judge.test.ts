@@ -34,6 +34,7 @@ describe('the judge of one trial', () => {
 
   const unsafe: readonly (readonly [string, Partial<Figures>])[] = [
     ['a lost write', { data: { ...data, lost: [row] } }],
+    ['a row of an earlier trial that is gone', { vanished: 1 }],
     ['a doubled row', { data: { ...data, duplicated: [row] } }],
     ['a row that had been rolled back', { data: { ...data, resurrected: [row] } }],
     ['a row that nobody wrote', { data: { ...data, foreign: [row] } }],

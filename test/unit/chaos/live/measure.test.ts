@@ -20,6 +20,7 @@ const evidence: Evidence = {
   entries,
   errors: [{ atMs: 101, writer: 0, route: 'proxy', phase: 'session', code: '57P01', message: 'x' }],
   rows: entries.map(({ writer, seq }) => ({ writer, seq })),
+  earlier: { before: 7, now: 7 },
   digests: [
     { node: 'n1', digest: { ...primary, standby: true } },
     { node: 'n2', digest: primary },
@@ -40,6 +41,12 @@ describe('the figures of a trial', () => {
     expect(measure({ ...evidence, rows: (evidence.rows ?? []).filter(({ writer, seq }) => writer !== 1 || seq !== 1) }).data?.lost).toEqual(
       [{ writer: 1, seq: 1 }],
     );
+  });
+
+  it('count the rows of earlier trials that are gone, and take more of them for no fault', () => {
+    expect(measure(evidence).vanished).toBe(0);
+    expect(measure({ ...evidence, earlier: { before: 7, now: 5 } }).vanished).toBe(2);
+    expect(measure({ ...evidence, earlier: { before: 7, now: 8 } }).vanished).toBe(0);
   });
 
   it('say nothing of rows that could not be read', () => {

@@ -12,6 +12,7 @@ export const goodFigures: Figures = {
   acknowledgedDirectly: 100,
   data: { checked: 1_000, lost: [], duplicated: [], resurrected: [], foreign: [], surfaced: 0 },
   epochs: { checked: 1_000, untold: 0, stale: [], shared: [] },
+  vanished: 0,
   divergedNodes: [],
   failovers: 1,
 };
