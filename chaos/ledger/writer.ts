@@ -2,7 +2,8 @@
  * One client that inserts numbered rows and remembers what came of each. It must stay as naive as a client: it knows nothing of nodes, leaders or
  * faults, and never repeats an attempt. Every row is asked, inside its own transaction, who serves it.
  */
-import { Client } from 'pg';
+import { Socket } from 'node:net';
+import { Client, type ClientConfig } from 'pg';
 import { monotonicMs } from '../../shared/runtime/clock.ts';
 import { sleep, withDeadline } from '../../shared/runtime/deadline.ts';
 import { isCancelledWait, isReadOnlyRefusal, outcomeOfFailure } from './classify.ts';
@@ -50,27 +51,30 @@ export async function runWriter(options: WriterOptions, history: History, ending
       continue;
     }
     seq = await writeUntilBroken(session, { ...options, history, endings, firstSeq: seq });
-    await close(session.client);
+    await close(session);
     if (!endings.stop.aborted) await sleep(options.session === 'fresh' ? options.paceMs : options.retryMs, endings.stop);
   }
 }
 
 type Session = {
   readonly client: Client;
+  readonly socket: Socket;
   /** Set by a warning that arrives during a statement. */
   cancelledWait: boolean;
 };
 
 async function openSession(options: WriterOptions, history: History, abandon: AbortSignal): Promise<Session | null> {
   const { connectionString, patienceMs, writer, route, onReadOnly } = options;
+  const socket = new Socket();
   const client = new Client({
     connectionString,
     connectionTimeoutMillis: patienceMs,
     application_name: `pgbaton-ledger-${String(writer)}`,
     keepAlive: true,
+    stream: () => socket,
     ...(onReadOnly.kind === 'stay' ? { options: QUIET } : {}),
-  });
-  const session: Session = { client, cancelledWait: false };
+  } as ClientConfig);
+  const session: Session = { client, socket, cancelledWait: false };
   // Without a listener an idle session that breaks would end the process. The next statement tells the same story.
   client.on('error', () => undefined);
   client.on('notice', (notice) => {
@@ -83,7 +87,7 @@ async function openSession(options: WriterOptions, history: History, abandon: Ab
   } catch (error) {
     history.note({ writer, route, phase: 'connect' }, error);
   }
-  await close(client);
+  await close(session);
   return null;
 }
 
@@ -136,6 +140,8 @@ async function attempt(
 }
 
 /** A broken or silent session cannot say goodbye; nobody waits for it longer than a second. */
-async function close(client: Client): Promise<void> {
+async function close({ client, socket }: Session): Promise<void> {
   await withDeadline(async () => client.end(), GOODBYE_MS).catch(() => undefined);
+  // A peer that is frozen or cut off answers nothing, and its connection would keep this process alive.
+  socket.destroy();
 }

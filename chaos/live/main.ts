@@ -57,7 +57,7 @@ function toReport({ kind, settings }: Extract<Request, { kind: 'run' | 'random' 
 }
 
 function publish(report: Report, { json, report: file }: Settings): void {
-  const text = `${JSON.stringify(report, (_, value: unknown) => (typeof value === 'bigint' ? value.toString() : value))}\n`;
+  const text = `${JSON.stringify(report)}\n`;
   if (file !== null) writeFileSync(file, text);
   process.stdout.write(json ? text : `${tableOf(report)}verdict: ${report.verdict} (seed ${report.seed})\n`);
 }

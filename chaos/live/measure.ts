@@ -19,6 +19,8 @@ export type Evidence = {
   /** Of earlier trials on the same cluster: how many rows there were, and how many there are now. Null: not looked at. */
   readonly earlier: { readonly before: number; readonly now: number } | null;
   readonly digests: readonly { readonly node: string; readonly digest: Digest | null }[];
+  /** How far the epoch rose. Null: no leader was there to ask at the end. */
+  readonly epochsRaised: number | null;
   /** Claims since the trial began. */
   readonly claims: readonly Claim[];
 };
@@ -36,10 +38,12 @@ export type Figures = {
   readonly vanished: number;
   /** Nodes whose rows are not those of the leader. */
   readonly divergedNodes: readonly string[];
+  /** Claims, and what a leader raised to take up its own leadership again after others had promised somebody who never claimed. */
+  readonly epochsRaised: number | null;
   readonly failovers: number;
 };
 
-export function measure({ window, entries, errors, rows, earlier, digests, claims }: Evidence): Figures {
+export function measure({ window, entries, errors, rows, earlier, digests, epochsRaised, claims }: Evidence): Figures {
   const acknowledged = entries.filter(({ outcome }) => outcome === 'ok');
   return {
     outage: longestGap(acknowledgedAtMs(entries.filter(({ route }) => route === 'proxy')), window),
@@ -53,6 +57,7 @@ export function measure({ window, entries, errors, rows, earlier, digests, claim
     // More is no fault: what was on its way when that trial ended may have become durable later.
     vanished: earlier === null ? 0 : Math.max(0, earlier.before - earlier.now),
     divergedNodes: divergedNodes(digests),
+    epochsRaised,
     failovers: claims.length,
   };
 }

@@ -21,6 +21,7 @@ export type Row = {
   /** Acknowledged on an old primary after the first of a newer one. */
   readonly split: number;
   readonly failovers: Summary | null;
+  readonly epochsRaised: Summary | null;
   readonly needless: number;
   readonly wholeAfterMs: Summary | null;
   readonly verdict: 'pass' | 'fail';
@@ -45,6 +46,7 @@ export function rowOf({ scenario, trials }: Played): Row {
     phantom: sum(({ data }) => phantomsOf(data)),
     split: sum(({ epochs }) => epochs.stale.length),
     failovers: summarize(measured.map(({ failovers }) => failovers)),
+    epochsRaised: summarize(measured.flatMap(({ epochsRaised }) => (epochsRaised === null ? [] : [epochsRaised]))),
     needless: sum(({ failovers }) => needlessFailovers(failovers, scenario.demand.failovers.most)),
     wholeAfterMs: summarize(trials.flatMap(({ wholeAfterMs }) => (wholeAfterMs === null ? [] : [wholeAfterMs]))),
     verdict: reasons.length === 0 ? 'pass' : 'fail',
@@ -131,6 +133,7 @@ const HEADINGS = [
   'phantom',
   'split',
   'failovers, median',
+  'epochs, max',
   'needless',
   'whole after, max ms',
   'verdict',
@@ -147,6 +150,7 @@ export function tableOf({ rows, notPlayed }: Pick<Report, 'rows' | 'notPlayed'>)
     String(row.clientErrors?.median ?? '-'),
     ...[row.lost, row.duplicated, row.phantom, row.split].map(String),
     String(row.failovers?.median ?? '-'),
+    String(row.epochsRaised?.max ?? '-'),
     String(row.needless),
     String(row.wholeAfterMs?.max ?? '-'),
     row.verdict,

@@ -38,7 +38,7 @@ export class Stage {
   readonly #happenings: Happening[] = [];
   readonly #findings: Finding[] = [];
   readonly #whole: WholeWatch;
-  #cast: { readonly leader: string; readonly standbys: readonly string[] } | null = null;
+  #cast: { readonly leader: string; readonly epoch: number; readonly standbys: readonly string[] } | null = null;
   #faultMs: number | null = null;
 
   constructor(parts: StageParts) {
@@ -59,6 +59,12 @@ export class Stage {
   get standbys(): readonly string[] {
     assert(this.#cast !== null, 'the cast is known before a scenario plays');
     return this.#cast.standbys;
+  }
+
+  /** The epoch of that leader. A cluster of an hour is far from where a number ends. */
+  get epoch(): number {
+    assert(this.#cast !== null, 'the cast is known before a scenario plays');
+    return this.#cast.epoch;
   }
 
   get faultMs(): number | null {
@@ -86,7 +92,7 @@ export class Stage {
   async castRoles(): Promise<void> {
     const leader = await this.until('a serving leader', 10_000, async () => this.sight.servingLeader());
     const standbys = this.ground.plan.nodes.map(({ name }) => name).filter((name) => name !== leader.name);
-    this.#cast = { leader: leader.name, standbys };
+    this.#cast = { leader: leader.name, epoch: Number(leader.epoch), standbys };
     this.say(`${leader.name} leads, epoch ${leader.epoch ?? '?'}`);
   }
 

@@ -121,21 +121,34 @@ async function gather(
   const sinceMs = faultMs ?? untilMs;
   const entries = clients.entries();
   // The leader of a cluster that is not whole has to have every row too; its standbys need not have come so far.
-  const { rows, earlier } = await rowsOf(stage, rowsBefore);
+  const leader = await stage.sight.servingLeader();
+  const { rows, earlier } = leader === null ? NOTHING_READ : await rowsOf(stage, leader.name, rowsBefore);
+  const epochsRaised = leader === null ? null : Number(leader.epoch) - stage.epoch;
   const digests = isWhole ? await digestsOf(stage) : [];
-  return { window: { faultMs: sinceMs, untilMs }, entries, errors: clients.errorsSince(sinceMs), rows, earlier, digests, claims };
+  return {
+    window: { faultMs: sinceMs, untilMs },
+    entries,
+    errors: clients.errorsSince(sinceMs),
+    rows,
+    earlier,
+    digests,
+    epochsRaised,
+    claims,
+  };
 }
 
-async function rowsOf({ sight, ground, clients }: Stage, rowsBefore: number): Promise<Pick<Evidence, 'rows' | 'earlier'>> {
-  const leader = await sight.servingLeader();
-  if (leader === null) return { rows: null, earlier: null };
-  const uri = directUri(ground, leader.name);
+type RowsRead = Pick<Evidence, 'rows' | 'earlier'>;
+
+/** Who cannot be read from has shown nothing; the judge knows what to make of that. */
+const NOTHING_READ: RowsRead = { rows: null, earlier: null };
+
+async function rowsOf({ ground, clients }: Stage, leader: string, rowsBefore: number): Promise<RowsRead> {
+  const uri = directUri(ground, leader);
   try {
     const now = await countEarlierRows(uri, clients.range.from);
     return { rows: await readLedgerRows(uri, clients.range), earlier: { before: rowsBefore, now } };
   } catch {
-    // Who cannot be read from has shown nothing; the judge knows what to make of that.
-    return { rows: null, earlier: null };
+    return NOTHING_READ;
   }
 }
 

@@ -25,6 +25,7 @@ const evidence: Evidence = {
     { node: 'n1', digest: { ...primary, standby: true } },
     { node: 'n2', digest: primary },
   ],
+  epochsRaised: 1,
   claims: [{ epoch: '2', holder: 'n2~0', timeline: 2, why: '' }],
 };
 

@@ -14,6 +14,7 @@ export const goodFigures: Figures = {
   epochs: { checked: 1_000, untold: 0, stale: [], shared: [] },
   vanished: 0,
   divergedNodes: [],
+  epochsRaised: 1,
   failovers: 1,
 };
 
