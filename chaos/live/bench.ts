@@ -2,6 +2,8 @@
  * Clusters for trials: one at a time, of the shape a scenario needs, kept for the next trial as long as it is whole, and thrown away when it is
  * not. Whatever happens, the last one is taken down.
  */
+import { cpSync, existsSync } from 'node:fs';
+import { join } from 'node:path';
 import { findTool, type Environment } from '../../cli/local/binaries.ts';
 import { freezerFor } from '../../cli/local/freezer.ts';
 import { layoutOf } from '../../cli/local/layout.ts';
@@ -74,6 +76,17 @@ export class Bench {
     const cluster = new Cluster(shape, { plan, layout, uri: superuserUri, tools });
     this.#cluster = cluster;
     return cluster;
+  }
+
+  /** The logs of every component, for somebody who wants to know why; of no interest once the cluster is gone. */
+  saveLogs(into: string): void {
+    if (this.#cluster === null) return;
+    const { layout, plan } = this.#cluster.ground;
+    cpSync(layout.logs, into, { recursive: true });
+    for (const { name } of plan.nodes) {
+      const ofServer = join(layout.stateDir(name), 'log');
+      if (existsSync(ofServer)) cpSync(ofServer, join(into, `${name}-postgres`), { recursive: true });
+    }
   }
 
   /** The next trial gets a new one. */

@@ -93,6 +93,11 @@ async function playOnce({ bench, shape, scenario, trial, progress, options: { se
   const outage =
     result.figures === null ? 'nothing measured' : `${result.figures.outage.lengthMs.toFixed(0)} ms without an acknowledgement`;
   progress.line(`  ${reasons.length === 0 ? 'held' : 'FAILED'}: ${outage}${reasons.map(({ text }) => `; ${text}`).join('')}`);
+  if (reasons.length > 0 && settings.report !== null) {
+    const logs = `${settings.report}.logs/${scenario.name}-${String(trial)}`;
+    bench.saveLogs(logs);
+    progress.line(`  the logs are in ${logs}`);
+  }
   // A cluster that did not heal would fail whatever is played next.
   if (result.wholeAfterMs === null) await bench.discard();
   return result;
