@@ -87,6 +87,15 @@ export function needlessFailovers(failovers: number, justified: number): number 
   return Math.max(0, failovers - justified);
 }
 
+/** A clone of a small node takes some seconds, a rewind less. */
+const LONG_TO_HEAL_MS = 30_000;
+
+/** Nothing that a single trial is failed for, but its logs are worth a look: slower than the worst case allows, or long to become whole. */
+export function isSuspicious({ figures, wholeAfterMs }: Trial, { outage }: Demand): boolean {
+  const isSlow = figures !== null && outage !== null && figures.outage.lengthMs > outage.maxMs;
+  return isSlow || (wholeAfterMs ?? 0) > LONG_TO_HEAL_MS;
+}
+
 /** Median and worst case of all trials against the bounds. No trial measured, no verdict to pass. */
 export function judgeTimes(trials: readonly Trial[], { outage, freshOutage }: Demand): readonly Reason[] {
   const measured = trials.flatMap(({ figures }) => (figures === null ? [] : [figures]));

@@ -34,7 +34,7 @@ export const USAGE = `Usage: npm run chaos -- list
   --backend B        processes (default), or namespaces: root only, partitions need it
   --etcd-members N   1 or 3 (3)
   --json             the report with every trial as JSON on stdout
-  --report FILE      the same into a file; logs of trials that failed into FILE.logs
+  --report FILE      the same into a file; logs of bad or slow trials into FILE.logs
   --keep             leave the directories with data and logs behind
 
 Exit code 0: everything held. 1: something did not, see the reasons. 2: wrong usage.

@@ -5,7 +5,7 @@ import { monotonicMs } from '../../shared/runtime/clock.ts';
 import { Interrupted } from '../cluster/interrupted.ts';
 import { Bench, unmetNeeds, type Shape } from './bench.ts';
 import { diceFor } from './dice.ts';
-import { judgeTrial, type Trial } from './judge.ts';
+import { isSuspicious, judgeTrial, type Trial } from './judge.ts';
 import type { Settings } from './options.ts';
 import { Progress } from './progress.ts';
 import { drawBlows, scenarioOf } from './random.ts';
@@ -93,7 +93,7 @@ async function playOnce({ bench, shape, scenario, trial, progress, options: { se
   const outage =
     result.figures === null ? 'nothing measured' : `${result.figures.outage.lengthMs.toFixed(0)} ms without an acknowledgement`;
   progress.line(`  ${reasons.length === 0 ? 'held' : 'FAILED'}: ${outage}${reasons.map(({ text }) => `; ${text}`).join('')}`);
-  if (reasons.length > 0 && settings.report !== null) {
+  if ((reasons.length > 0 || isSuspicious(result, scenario.demand)) && settings.report !== null) {
     const logs = `${settings.report}.logs/${scenario.name}-${String(trial)}`;
     bench.saveLogs(logs);
     progress.line(`  the logs are in ${logs}`);

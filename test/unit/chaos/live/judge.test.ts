@@ -2,7 +2,7 @@
 import { describe, expect, it } from 'vitest';
 import type { Entry } from '../../../../chaos/ledger/entry.ts';
 import type { Acknowledged } from '../../../../chaos/ledger/epochs.ts';
-import { judgeTimes, judgeTrial, needlessFailovers, type Trial } from '../../../../chaos/live/judge.ts';
+import { isSuspicious, judgeTimes, judgeTrial, needlessFailovers, type Trial } from '../../../../chaos/live/judge.ts';
 import type { Figures } from '../../../../chaos/live/measure.ts';
 import { ETCD_TROUBLE, NODE_LOST, nothingHappens, oneFailover } from '../../../../chaos/live/scenario.ts';
 import { goodFigures, goodTrial } from './samples.ts';
@@ -81,6 +81,12 @@ describe('the judge of times', () => {
     expect(judgeTimes(lasting(1_000, 1_100, 1_900), demand)).toEqual([]);
     expect(judgeTimes(lasting(1_000, 1_300, 1_900), demand)).toHaveLength(1);
     expect(judgeTimes(lasting(1_000, 1_100, 2_100), demand)).toHaveLength(1);
+  });
+
+  it('finds a trial suspicious that was slower than the worst that is allowed, or took long to heal', () => {
+    expect(lasting(2_000, 2_001).map((trial) => isSuspicious(trial, demand))).toEqual([false, true]);
+    expect(isSuspicious({ ...goodTrial, wholeAfterMs: 31_000 }, demand)).toBe(true);
+    expect(isSuspicious({ ...goodTrial, figures: null }, demand)).toBe(false);
   });
 
   it('passes nobody who measured nothing', () => {
