@@ -14,8 +14,8 @@ import type { Ground } from './ground.ts';
 const run = promisify(execFile);
 const COMMAND_MS = 30_000;
 const MIB = 1_048_576;
-/** Room for the node's data and some segments of WAL. */
-const TMPFS_ROOM_MIB = 160;
+/** Room to come back: pg_rewind copies every segment that the new leader keeps, and a clone is made beside the old directory. */
+const TMPFS_ROOM_MIB = 640;
 const IMAGE_MIB = 1_024;
 
 export type DiskKind = 'tmpfs' | 'image';
