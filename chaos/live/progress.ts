@@ -4,13 +4,16 @@ import { monotonicMs } from '../../shared/runtime/clock.ts';
 /** So much is believed of the expectations before anything has been measured. */
 const PRIOR_SECONDS = 60;
 
+/** `work`: so much is to be done, however long it takes. `clock`: it ends at a time. */
+export type Plan = { readonly kind: 'work' | 'clock'; readonly seconds: number };
+
 export class Progress {
-  readonly #plannedSeconds: number;
+  readonly #plan: Plan;
   readonly #startedMs = monotonicMs();
   #expectedDone = 0;
 
-  constructor(plannedSeconds: number) {
-    this.#plannedSeconds = plannedSeconds;
+  constructor(plan: Plan) {
+    this.#plan = plan;
   }
 
   begin(title: string): void {
@@ -29,8 +32,10 @@ export class Progress {
   /** Expectations are corrected by how they have turned out so far. */
   #secondsLeft(): number {
     const passed = (monotonicMs() - this.#startedMs) / 1_000;
+    const { kind, seconds } = this.#plan;
+    if (kind === 'clock') return Math.max(0, seconds - passed);
     const pace = (passed + PRIOR_SECONDS) / (this.#expectedDone + PRIOR_SECONDS);
-    return Math.max(0, (this.#plannedSeconds - this.#expectedDone) * pace);
+    return Math.max(0, (seconds - this.#expectedDone) * pace);
   }
 }
 

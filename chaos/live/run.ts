@@ -28,7 +28,7 @@ export async function runScenarios(scenarios: readonly Scenario[], { settings, e
   const possible = scenarios.filter(({ name }) => !notPlayed.some(({ scenario }) => scenario === name));
   const play = { minutes: settings.minutes ?? 1 };
   const seconds = possible.reduce((sum, scenario) => sum + scenario.secondsExpected(play), 0) * settings.trials;
-  const progress = new Progress(seconds + CLUSTER_SECONDS);
+  const progress = new Progress({ kind: 'work', seconds: seconds + CLUSTER_SECONDS });
   const played = possible.map((scenario) => ({ scenario, trials: [] as Trial[] }));
   const bench = benchFor({ settings, env, signal }, progress);
   // Of one shape at a time: a cluster is made once for all that can share it.
@@ -51,9 +51,13 @@ export async function runRandom({ settings, env, signal }: RunOptions): Promise<
   const { seed, trials, minutes, double, backend } = settings;
   const weapons = WEAPONS.filter((weapon) => unmetNeeds(weapon, backend, env).length === 0);
   const drawn = (round: number): Scenario => scenarioOf(drawBlows(diceFor(seed, 'blows', round), weapons, double));
-  const planned =
-    minutes === null ? Array.from({ length: trials }, (_, at) => drawn(at + 1).secondsExpected({ minutes: 1 })) : [minutes * 60];
-  const progress = new Progress(planned.reduce((sum, one) => sum + one, CLUSTER_SECONDS));
+  const seconds = Array.from({ length: trials }, (_, at) => drawn(at + 1).secondsExpected({ minutes: 1 })).reduce(
+    (sum, one) => sum + one,
+    0,
+  );
+  const progress = new Progress(
+    minutes === null ? { kind: 'work', seconds: seconds + CLUSTER_SECONDS } : { kind: 'clock', seconds: minutes * 60 },
+  );
   const bench = benchFor({ settings, env, signal }, progress);
   const shape: Shape = { backend, etcdMembers: settings.etcdMembers, disk: 'none' };
   const played: Played[] = [];
