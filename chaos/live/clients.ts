@@ -24,8 +24,9 @@ const RETRY_MS = 10;
 const PATIENCE_MS = 15_000;
 /** A session of a frozen node is to be there still when the node thaws. */
 const DIRECT_PATIENCE_MS = 120_000;
-/** How long attempts on their way may take when the trial is over. */
+/** How long a last row, and then attempts on their way, may take when the trial is over. */
 const GRACE_MS = 3_000;
+const POLL_MS = 10;
 
 export class Clients {
   readonly range: WriterRange;
@@ -35,6 +36,7 @@ export class Clients {
   readonly #abandon = new AbortController();
   #writers: Promise<unknown> = Promise.resolve();
   #stoppedMs: number | null = null;
+  #stopping: Promise<void> | null = null;
 
   constructor(ground: Pick<Ground, 'plan' | 'uri'>, trial: number) {
     const from = trial * WRITERS_PER_TRIAL;
@@ -51,18 +53,28 @@ export class Clients {
     this.#writers.catch(() => undefined);
   }
 
-  /** What is still on its way after a moment counts as unknown. Rejects when a writer ended by a defect. */
-  async stop(): Promise<void> {
-    this.#stoppedMs ??= monotonicMs();
+  /**
+   * The observation ends here, and each writer behind the proxy gets a moment to write once more: without that row, the pause that it was just making
+   * could not be told from an outage. What is still on its way later counts as unknown. Rejects when a writer ended by a defect.
+   */
+  stop(): Promise<void> {
+    this.#stopping ??= this.#end();
+    return this.#stopping;
+  }
+
+  async #end(): Promise<void> {
+    const endMs = monotonicMs();
+    this.#stoppedMs = endMs;
+    while (!this.isSteadySince(endMs) && monotonicMs() - endMs < GRACE_MS) await sleep(POLL_MS);
     this.#stop.abort();
-    const grace = new AbortController();
-    const waiting = sleep(GRACE_MS, grace.signal).then(() => {
+    const settled = new AbortController();
+    const waiting = sleep(GRACE_MS, settled.signal).then(() => {
       this.#abandon.abort();
     });
     try {
       await this.#writers;
     } finally {
-      grace.abort();
+      settled.abort();
       await waiting;
     }
   }
@@ -81,7 +93,7 @@ export class Clients {
     return this.#options.every(({ writer, route }) => !isApplication(route) || this.#history.hasAckSince(writer, sinceMs));
   }
 
-  /** The end of the observation: from here on no new row was sent. */
+  /** The end of the observation. */
   get stoppedMs(): number {
     return this.#stoppedMs ?? monotonicMs();
   }

@@ -46,8 +46,8 @@ export type Figures = {
 export function measure({ window, entries, errors, rows, earlier, digests, epochsRaised, claims }: Evidence): Figures {
   const acknowledged = entries.filter(({ outcome }) => outcome === 'ok');
   return {
-    outage: longestGap(acknowledgedAtMs(entries.filter(({ route }) => route === 'proxy')), window),
-    freshOutage: longestGap(acknowledgedAtMs(entries.filter(({ route }) => route === 'fresh')), window),
+    outage: outageOf('proxy', entries, window),
+    freshOutage: outageOf('fresh', entries, window),
     clientErrors: errors.length,
     errorCodes: countCodes(errors),
     acknowledged: acknowledged.length,
@@ -60,6 +60,16 @@ export function measure({ window, entries, errors, rows, earlier, digests, epoch
     epochsRaised,
     failovers: claims.length,
   };
+}
+
+/**
+ * The gap that is open when the observation ends is closed by the next acknowledgement, if there is one: every writer pauses between two rows, and
+ * where nothing happened that pause may well be the longest gap of all.
+ */
+function outageOf(ofRoute: string, entries: readonly Entry[], { faultMs, untilMs }: Window): Gap {
+  const acksMs = acknowledgedAtMs(entries.filter(({ route }) => route === ofRoute));
+  const nextMs = acksMs.filter((at) => at > untilMs).reduce((least, at) => Math.min(least, at), Number.POSITIVE_INFINITY);
+  return longestGap(acksMs, { faultMs, untilMs: Number.isFinite(nextMs) ? nextMs : untilMs });
 }
 
 /** Compared with the one that is no standby. Where there is none, or several, nobody agrees. */

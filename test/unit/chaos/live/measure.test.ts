@@ -38,6 +38,13 @@ describe('the figures of a trial', () => {
     expect(figures.data).toMatchObject({ lost: [], foreign: [] });
   });
 
+  it('do not take the pause between two rows for an outage because the observation happened to end in it', () => {
+    const quiet = [ack(2, 0, 90, 'fresh'), ack(2, 1, 150, 'fresh'), ack(2, 2, 205, 'fresh')];
+    const ended = { ...evidence, window: { faultMs: 100, untilMs: 275 } };
+    expect(measure({ ...ended, entries: [...quiet, ack(2, 3, 280, 'fresh')] }).freshOutage).toMatchObject({ lengthMs: 75, ended: true });
+    expect(measure({ ...ended, entries: quiet }).freshOutage).toMatchObject({ lengthMs: 70, ended: false });
+  });
+
   it('find the row that is missing, whoever wrote it', () => {
     expect(measure({ ...evidence, rows: (evidence.rows ?? []).filter(({ writer, seq }) => writer !== 1 || seq !== 1) }).data?.lost).toEqual(
       [{ writer: 1, seq: 1 }],
