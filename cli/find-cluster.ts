@@ -7,7 +7,7 @@ import type { Command } from 'commander';
 import { loadNodeConfig } from '../shared/config/load.ts';
 import { appError, messageOf } from '../shared/errors.ts';
 import { layoutOf, localDir } from './local/layout.ts';
-import { HOST } from './local/plan.ts';
+import { agentUrlsOf } from './local/plan.ts';
 import { readPlan } from './local/plan-file.ts';
 import { readLocalSecret } from './local/secrets.ts';
 import { UsageError } from './usage-error.ts';
@@ -50,7 +50,7 @@ export function findCluster(options: WhereOptions, env: Environment): Where {
   }
   if (plan === null) throw appError('PGB-1501', layout.dir);
   return {
-    agentUrls: plan.nodes.map(({ apiPort }) => `http://${HOST}:${String(apiPort)}`),
+    agentUrls: agentUrlsOf(plan),
     token: () => readLocalSecret(layout, 'peer-token'),
   };
 }

@@ -3,13 +3,15 @@
 //
 //   node scripts/run.mjs demo [options]      the failover demonstration
 //   node scripts/run.mjs local [options]     `pgbaton local`: a cluster of local processes to play with
-//   node scripts/run.mjs measure [options]   the same faults many times over, with median and maximum
+//   node scripts/run.mjs chaos [options]     real faults on real processes, judged by what clients saw
+//   node scripts/run.mjs measure [options]   three of them many times over: the table of the README
 //   node scripts/run.mjs test [projects]     the test suites, see run-tests.mjs
 import { execFileSync, spawn } from 'node:child_process';
 import { constants } from 'node:os';
 import { existsSync, readFileSync } from 'node:fs';
 import { dirname, join } from 'node:path';
 import { fileURLToPath } from 'node:url';
+import { ensureSystemTools } from './system-tools.mjs';
 import { ToolchainError, ensureToolchain } from './toolchain.mjs';
 
 const root = dirname(dirname(fileURLToPath(import.meta.url)));
@@ -17,15 +19,24 @@ const root = dirname(dirname(fileURLToPath(import.meta.url)));
 // `needs` is what a program cannot start without; the unit tests must not wait for a compiler or a download.
 const programs = {
   demo: { file: 'dist/chaos/demo/main.js', needs: () => ({ build: true, toolchain: true }) },
-  measure: { file: 'dist/chaos/measure/main.js', needs: () => ({ build: true, toolchain: true }) },
-  local: { file: 'dist/cli/main.js', first: ['local'], needs: () => ({ build: true, toolchain: true }) },
+  chaos: { file: 'dist/chaos/live/main.js', needs: () => ({ build: true, toolchain: true, tools: true }) },
+  measure: {
+    file: 'dist/chaos/live/main.js',
+    first: ['run', 'postmaster-kill', 'node-kill', 'switchover', '--etcd-members', '1'],
+    needs: () => ({ build: true, toolchain: true, tools: true }),
+  },
+  local: {
+    file: 'dist/cli/main.js',
+    first: ['local'],
+    needs: (args) => ({ build: true, toolchain: true, tools: args.includes('--namespaces') }),
+  },
   test: { file: 'scripts/run-tests.mjs', needs: (args) => testNeeds(args.filter((arg) => !arg.startsWith('-'))) },
 };
 
 function testNeeds(projects) {
   const all = projects.length === 0;
   const wants = (...names) => all || names.some((name) => projects.includes(name));
-  return { build: wants('integration', 'e2e'), toolchain: wants('integration', 'e2e') };
+  return { build: wants('integration', 'e2e'), toolchain: wants('integration', 'e2e'), tools: wants('e2e') };
 }
 
 function log(line) {
@@ -60,11 +71,12 @@ function build() {
   execFileSync(process.execPath, [join(root, 'scripts', 'build.mjs')], { cwd: root, stdio: ['ignore', 2, 2] });
 }
 
-async function environment(needsToolchain) {
-  if (!needsToolchain) return process.env;
+async function environment(needs) {
+  if (!needs.toolchain) return process.env;
   const { postgres, etcd } = await ensureToolchain({ log });
   log(`PostgreSQL ${postgres.major} (${postgres.source}), etcd ${etcd.version} (${etcd.source})`);
-  const env = { ...process.env, PGBATON_PG_BIN: postgres.bin, PGBATON_ETCD: etcd.path };
+  const tools = needs.tools ? ensureSystemTools({ log }) : {};
+  const env = { ...process.env, PGBATON_PG_BIN: postgres.bin, PGBATON_ETCD: etcd.path, ...tools };
   // etcd 3.4 refuses to start on 64-bit ARM unless it is told that this is known; later versions do not look at it.
   if (process.arch === 'arm64') env['ETCD_UNSUPPORTED_ARCH'] = 'arm64';
   return env;
@@ -103,7 +115,7 @@ async function main() {
   const needs = program.needs(args);
   installPackages();
   if (needs.build) build();
-  const env = await environment(needs.toolchain);
+  const env = await environment(needs);
   run(program.file, [...(program.first ?? []), ...args], env);
 }
 

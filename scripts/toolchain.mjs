@@ -37,7 +37,7 @@ export function cacheDir() {
   return join(process.env['XDG_CACHE_HOME'] || join(homedir(), '.cache'), 'pgbaton');
 }
 
-function isExecutable(path) {
+export function isExecutable(path) {
   try {
     accessSync(path, constants.X_OK);
     return statSync(path).isFile();
@@ -82,7 +82,7 @@ function list(dir) {
   }
 }
 
-function pathDirs() {
+export function pathDirs() {
   return (process.env['PATH'] ?? '').split(delimiter).filter(Boolean);
 }
 
@@ -126,12 +126,12 @@ function installedEtcd() {
 }
 
 // Root reads only root's own cache: programs from a folder another user can write to would run with root's rights.
-function cacheDirs() {
+export function cacheDirs() {
   const own = cacheDir();
   return isRoot() || own === systemCache ? [own] : [own, systemCache];
 }
 
-function osTag() {
+export function osTag() {
   const read = (name) => new RegExp(`^${name}="?([^"\n]*)`, 'm').exec(osRelease())?.[1] ?? '';
   return `${read('ID') || process.platform}${read('VERSION_ID')}-${process.arch}`;
 }
@@ -211,7 +211,7 @@ function fetchPostgres(archive, parent, log) {
     archive,
     packages: [`postgresql-${major}`, `postgresql-client-${major}`],
     target: join(parent, `postgresql_${version.replaceAll(/[^\w.+~-]/g, '_')}`),
-    binDir: `${home}/bin`,
+    binDirOf: () => `${home}/bin`,
     programNames: undefined,
     // llvmjit.so alone needs LLVM, a hundred megabytes; PostgreSQL goes on without it.
     extraFiles: (root) => list(join(root, home, 'lib')).filter((file) => file.endsWith('.so') && !/llvmjit|\/pl|perl|python/.test(file)),
@@ -226,7 +226,7 @@ function fetchEtcd(archive, parent, log) {
     archive,
     packages: ['etcd-server'],
     target: join(parent, `etcd_${version.replaceAll(/[^\w.+~-]/g, '_')}`),
-    binDir: 'usr/bin',
+    binDirOf: () => 'usr/bin',
     programNames: ['etcd'],
     extraFiles: () => [],
     log,

@@ -160,11 +160,11 @@ function writeWrappers(root, finalRoot, binDir, programs) {
 }
 
 /**
- * Unpacks `packages` and the libraries they lack into `target`; the programs of `binDir` (relative to the unpacked
- * root) become runnable as `target/bin/<program>`. `extraFiles(root)` names more files whose libraries must be found,
- * such as modules a server loads later.
+ * Unpacks `packages` and the libraries they lack into `target`; the programs of `binDirOf(root)` (relative to the
+ * unpacked root) become runnable as `target/bin/<program>`. `extraFiles(root)` names more files whose libraries must be
+ * found, such as modules a server loads later.
  */
-export function unpackPrograms({ archive, packages, target, binDir, programNames, extraFiles, log }) {
+export function unpackPrograms({ archive, packages, target, binDirOf, programNames, extraFiles, log }) {
   const parent = dirname(target);
   mkdirSync(parent, { recursive: true });
   const work = mkdtempSync(join(parent, '.unpacking-'));
@@ -175,6 +175,7 @@ export function unpackPrograms({ archive, packages, target, binDir, programNames
     mkdirSync(root);
     log(`unpacking ${packages.join(' ')}`);
     unpackAll(archive, packages, root, debs);
+    const binDir = binDirOf(root);
     const binaries = (at) =>
       readdirSync(join(at, binDir))
         .filter((name) => programNames === undefined || programNames.includes(name))

@@ -1,41 +1,39 @@
 /** The three faults of the demo. Each one does exactly what its title says, and nothing that would help the cluster. */
 import { z } from 'zod';
 import type { Fault } from './drill.ts';
-import { runCli } from './cluster-cli.ts';
-import { pidsOf, type LocalCluster } from './cluster-view.ts';
-import { hold, killHard, killWholeNode, release } from './kill-node.ts';
+import { runCli } from '../cluster/cluster-cli.ts';
+import { pidsOf, type LocalCluster } from '../cluster/cluster-view.ts';
+import { layoutOf } from '../../cli/local/layout.ts';
+import { killNode } from '../faults/kill-node.ts';
+import { killPostmaster } from '../faults/signals.ts';
 import { phasesOfStages, type Handover } from './report-card.ts';
 import type { Screen } from './screen.ts';
 
 const nothing = async (): Promise<void> => undefined;
 
-export function crash(): Fault {
+export function crash(cluster: LocalCluster): Fault {
   return {
     kind: 'crash',
     title: "Fault 1: kill -9 the primary's PostgreSQL",
-    strike: async (leader) => {
-      const { postmaster } = pidsOf(leader);
-      killHard(postmaster);
-      return `kill -9 ${String(postmaster)}: the postmaster of ${leader.name}`;
-    },
+    strike: async (leader) => killPostmaster({ layout: layoutOf(cluster.dir) }, leader.name).strike(),
     mend: nothing,
     phases: () => null,
   };
 }
 
 export function nodeLoss(cluster: LocalCluster, screen: Screen): Fault {
+  const ground = { layout: layoutOf(cluster.dir) };
   return {
     kind: 'nodeLoss',
     title: 'Fault 2: kill the whole primary node',
     strike: async (leader) => {
       const pids = pidsOf(leader);
-      hold(cluster.dir, leader.name);
-      await killWholeNode(pids, leader.dataDir);
+      await killNode(ground, leader.name).strike();
       return `kill -9 of agent ${String(pids.agent)}, guard ${String(pids.guard)}, postmaster ${String(pids.postmaster)} and all backends of ${leader.name}`;
     },
     mend: async (oldLeader) => {
       screen.line(`             ${oldLeader} is switched on again`, 'quiet');
-      release(cluster.dir, oldLeader);
+      await killNode(ground, oldLeader).heal();
     },
     phases: () => null,
   };

@@ -8,12 +8,12 @@ import { sleep } from '../../shared/runtime/deadline.ts';
 import { shutdownOnSignals } from '../../shared/runtime/shutdown.ts';
 import { DEFAULT_LEDGER, Ledger } from '../ledger/ledger.ts';
 import { createLedgerTable } from '../ledger/read-rows.ts';
-import { ClusterWatch } from './cluster-cli.ts';
-import { bringUp, makeDirectory, takeDown } from './cluster-life.ts';
-import type { ClusterView, LocalCluster } from './cluster-view.ts';
+import { ClusterWatch } from '../cluster/cluster-cli.ts';
+import { bringUp, makeDirectory, takeDown } from '../cluster/cluster-life.ts';
+import type { ClusterView, LocalCluster } from '../cluster/cluster-view.ts';
 import { runDrill, type Stage } from './drill.ts';
 import { crash, nodeLoss, switchover } from './faults.ts';
-import { Interrupted, throwIfInterrupted } from './interrupted.ts';
+import { Interrupted, throwIfInterrupted } from '../cluster/interrupted.ts';
 import { Screen } from './screen.ts';
 import { judge, toJsonReport, type Measurement, type Verdict } from './verdict.ts';
 
@@ -76,7 +76,7 @@ async function runDrills(cluster: LocalCluster, screen: Screen, signal: AbortSig
       `  ${String(DEFAULT_LEDGER.writers)} clients write through ${new URL(cluster.superuserUri).host} every ${String(DEFAULT_LEDGER.paceMs)} ms and remember every acknowledgement`,
     );
     const stage: Stage = { cluster, watch, ledger, screen, signal, alreadyLost: new Set() };
-    for (const fault of [crash(), nodeLoss(cluster, screen), switchover(cluster, screen, signal)]) {
+    for (const fault of [crash(cluster), nodeLoss(cluster, screen), switchover(cluster, screen, signal)]) {
       measurements.push(await runDrill(stage, fault));
     }
   } finally {
@@ -100,10 +100,20 @@ async function stayUp(cluster: LocalCluster, screen: Screen, signal: AbortSignal
   while (!signal.aborted) await sleep(3_600_000, signal);
 }
 
+async function cleanUp(dir: string, keep: boolean, screen: Screen): Promise<void> {
+  screen.line('stopping the cluster', 'quiet');
+  try {
+    await takeDown(dir, keep);
+    if (keep) screen.line(`data and logs are in ${dir}`);
+  } catch (error) {
+    screen.line(`stopping failed: ${messageOf(error)}; try \`npx pgbaton local down --purge --dir ${dir}\``, 'bad');
+  }
+}
+
 async function demo({ once, json, keep }: Options): Promise<number> {
   const screen = new Screen(json);
   const { signal } = shutdownOnSignals({ signals: ['SIGINT', 'SIGTERM', 'SIGHUP'] });
-  const dir = makeDirectory();
+  const dir = makeDirectory('demo');
   const measurements: Measurement[] = [];
   const conclude = (stopped: string | null): Verdict => {
     const verdict = judge(measurements, stopped);
@@ -112,7 +122,11 @@ async function demo({ once, json, keep }: Options): Promise<number> {
     return verdict;
   };
   try {
-    const cluster = await bringUp(dir, screen, signal);
+    screen.title('Starting three PostgreSQL nodes, etcd and a proxy');
+    const onLine = (line: string): void => {
+      screen.line(`  ${line}`, 'quiet');
+    };
+    const cluster = await bringUp({ dir, options: [], onLine, signal });
     for (const line of connectionLines(cluster)) screen.line(`  ${line}`);
     let stopped: string | null = null;
     try {
@@ -129,7 +143,7 @@ async function demo({ once, json, keep }: Options): Promise<number> {
     conclude(messageOf(error));
     return 1;
   } finally {
-    await takeDown(dir, keep, screen);
+    await cleanUp(dir, keep, screen);
   }
 }
 

@@ -1,6 +1,6 @@
 /**
- * What a client may conclude from an error. Pure. It must never call an outcome certain that is not: a wrong `failed` would hide a phantom
- * row, and nothing here may ever answer `ok`.
+ * What a client may conclude from an error or a warning. Pure. It must never call an outcome certain that is not: a wrong `failed` would hide a
+ * phantom row, and nothing here may ever answer `ok`.
  */
 import type { Outcome } from './entry.ts';
 
@@ -20,4 +20,17 @@ export function outcomeOfFailure(error: unknown, sent: boolean): Exclude<Outcome
   if (state === null || state.startsWith('57P') || state.startsWith('08') || state.startsWith('XX')) return 'unknown';
   // 40003: statement completion unknown, by its own definition.
   return state === '40003' ? 'unknown' : 'failed';
+}
+
+/**
+ * A commit whose wait for the standbys was cancelled is reported as a success, with a warning in the server's language. The insert of the
+ * ledger gives no reason for any other warning, so every one of these two codes is taken for that: it is durable on one node only.
+ */
+export function isCancelledWait(notice: { readonly severity?: string | undefined; readonly code?: string | undefined }): boolean {
+  return notice.severity === 'WARNING' && (notice.code === '01000' || notice.code === '57P01');
+}
+
+/** The server is a standby: nothing happened, and the session is as good as before. */
+export function isReadOnlyRefusal(error: unknown): boolean {
+  return sqlStateOf(error) === '25006';
 }

@@ -10,6 +10,7 @@ import { appError } from '../../shared/errors.ts';
 export type Environment = Readonly<Record<string, string | undefined>>;
 
 const POSTGRES_PROGRAMS = ['postgres', 'initdb', 'pg_ctl', 'pg_basebackup', 'pg_rewind', 'pg_waldump', 'pg_controldata'];
+const SYSTEM_DIRS = ['/usr/sbin', '/sbin', '/usr/bin', '/bin'];
 const VERSIONED_PARENTS = [
   { parent: '/usr/lib/postgresql', prefix: '', suffix: 'bin' },
   { parent: '/usr', prefix: 'pgsql-', suffix: 'bin' },
@@ -35,6 +36,20 @@ export function findPostgresBinDir(env: Environment): string {
   if (nearest === undefined)
     throw appError('PGB-1102', 'no PostgreSQL server was found; on Debian and Ubuntu `apt install postgresql`, or set PGBATON_PG_BIN');
   throw appError('PGB-1102', `${nearest} has no ${missingIn(nearest).join(', ')}`);
+}
+
+/** A program of the system that not every machine has. PGBATON_IP, PGBATON_NFT … name one. */
+export function findTool(name: string, env: Environment): string {
+  const variable = `PGBATON_${name.toUpperCase()}`;
+  const named = env[variable];
+  if (named !== undefined && named !== '') {
+    if (isExecutable(named)) return named;
+    throw appError('PGB-1102', `${variable} names ${named}, which is not an executable file`);
+  }
+  // The folders of the administrator's programs are often left out of PATH.
+  const found = inPath(name, { PATH: [env['PATH'], ...SYSTEM_DIRS].join(delimiter) });
+  if (found !== null) return found;
+  throw appError('PGB-1102', `${name} was not found; install it, or set ${variable} to the program`);
 }
 
 /** PostgreSQL refuses to run as root. Null when we are not root, so that everything runs as whoever we are. */

@@ -4,8 +4,7 @@
  */
 import { readFileSync, renameSync, writeFileSync } from 'node:fs';
 import type { Layout } from './layout.ts';
-import { etcdEndpoints, HOST, type LocalCluster, type LocalPlan } from './plan.ts';
-import { PROXY_NAME } from './programs.ts';
+import { etcdEndpoints, httpUrl, PROXY_NAME, type LocalCluster, type LocalPlan } from './plan.ts';
 import { readLocalSecret } from './secrets.ts';
 
 /** What is known about the inside of a node: only its agent can tell. */
@@ -21,21 +20,27 @@ export function describeCluster(
   },
 ): LocalCluster {
   const pid = (name: string): number | null => seen.pids.get(name) ?? null;
-  const url = (port: number): string => `http://${HOST}:${String(port)}`;
   return {
     dir: layout.dir,
     cluster: plan.cluster,
     supervisorPid: seen.supervisorPid,
-    nodes: plan.nodes.map(({ name, pgPort, apiPort }) => ({
+    nodes: plan.nodes.map(({ name, host, pgPort, apiPort }) => ({
       name,
+      pgHost: host,
       pgPort,
-      agentUrl: url(apiPort),
+      agentUrl: httpUrl(host, apiPort),
       pids: { agent: pid(name), guard: seen.inner.get(name)?.guard ?? null, postmaster: seen.inner.get(name)?.postmaster ?? null },
       dataDir: layout.dataDir(name),
     })),
-    proxy: { rwPort: plan.proxy.rwPort, roPort: plan.proxy.roPort, url: url(plan.proxy.apiPort), pid: pid(PROXY_NAME) },
+    proxy: {
+      host: plan.proxy.host,
+      rwPort: plan.proxy.rwPort,
+      roPort: plan.proxy.roPort,
+      url: httpUrl(plan.proxy.host, plan.proxy.apiPort),
+      pid: pid(PROXY_NAME),
+    },
     etcd: { endpoints: etcdEndpoints(plan), pids: plan.etcd.map(({ name }) => pid(name)) },
-    superuserUri: `postgres://postgres:${readLocalSecret(layout, 'superuser-password')}@${HOST}:${String(plan.proxy.rwPort)}/postgres`,
+    superuserUri: `postgres://postgres:${readLocalSecret(layout, 'superuser-password')}@${plan.proxy.host}:${String(plan.proxy.rwPort)}/postgres`,
   };
 }
 

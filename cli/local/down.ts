@@ -7,7 +7,10 @@ import { join } from 'node:path';
 import { appError, systemErrorCode } from '../../shared/errors.ts';
 import { monotonicMs } from '../../shared/runtime/clock.ts';
 import { sleep } from '../../shared/runtime/deadline.ts';
+import { removeGroups, thawAll } from './freezer.ts';
 import type { Layout } from './layout.ts';
+import { thawMounts } from './mounts.ts';
+import { removeNetwork } from './network.ts';
 import type { LocalPlan } from './plan.ts';
 import { listProcesses, ownedProcesses, type ProcessInfo } from './processes.ts';
 import { PROGRAM_ROOT } from './programs.ts';
@@ -24,6 +27,9 @@ export function ownedBy(plan: LocalPlan, layout: Layout): readonly ProcessInfo[]
 
 export async function stopCluster(plan: LocalPlan, layout: Layout): Promise<void> {
   const owned = (): readonly ProcessInfo[] => ownedBy(plan, layout);
+  // What is frozen, or waits for a frozen disk, does not die of any signal.
+  await thawAll(plan);
+  thawMounts(layout.dir);
   // First whoever restarts the others; then the agents, before they can see their PostgreSQL go and elect another.
   await end(() => owned().filter(isSupervisor), 'SIGTERM', POLITE_MS);
   await end(() => owned().filter(isAgentOrProxy), 'SIGTERM', POLITE_MS);
@@ -36,6 +42,8 @@ export async function stopCluster(plan: LocalPlan, layout: Layout): Promise<void
   // Guards refuse to leave while a PostgreSQL lives; by now there is none.
   await end(() => owned().filter((one) => !isEtcd(one, plan)), 'SIGTERM', POLITE_MS);
   await end(owned, 'SIGTERM', POLITE_MS);
+  await removeNetwork(plan);
+  await removeGroups(plan);
   rmSync(layout.runtime, { force: true });
   // The next `local up` should not find a node still held by a drill that was interrupted.
   rmSync(layout.hold, { recursive: true, force: true });

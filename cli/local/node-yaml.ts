@@ -4,26 +4,25 @@
  */
 import { stringify } from 'yaml';
 import type { Layout } from './layout.ts';
-import { etcdEndpoints, HOST, type LocalPlan } from './plan.ts';
-import { PROXY_NAME } from './programs.ts';
+import { etcdEndpoints, PROXY_NAME, type LocalPlan } from './plan.ts';
 
 export function nodeYaml(
   plan: LocalPlan,
   layout: Layout,
   name: string,
-  ports: { readonly pgPort: number; readonly apiPort: number },
+  at: { readonly host: string; readonly pgPort: number; readonly apiPort: number },
 ): string {
   return stringify({
     cluster: plan.cluster,
     name,
     etcd: { endpoints: etcdEndpoints(plan) },
-    api: { host: HOST, port: ports.apiPort },
+    api: { host: at.host, port: at.apiPort },
     postgres: {
       dataDir: layout.dataDir(name),
       binDir: plan.postgresBinDir,
-      port: ports.pgPort,
-      listenAddresses: HOST,
-      advertiseHost: HOST,
+      port: at.pgPort,
+      listenAddresses: at.host,
+      advertiseHost: at.host,
       ...(plan.osUser === null ? {} : { osUser: plan.osUser }),
     },
     secrets: {
@@ -44,9 +43,9 @@ export function proxyYaml(plan: LocalPlan): string {
     cluster: plan.cluster,
     id: PROXY_NAME,
     etcd: { endpoints: etcdEndpoints(plan) },
-    listenHost: HOST,
+    listenHost: plan.proxy.host,
     rwPort: plan.proxy.rwPort,
     roPort: plan.proxy.roPort,
-    api: { host: HOST, port: plan.proxy.apiPort },
+    api: { host: plan.proxy.host, port: plan.proxy.apiPort },
   });
 }

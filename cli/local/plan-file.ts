@@ -6,17 +6,24 @@ import { randomBytes } from 'node:crypto';
 import { chownSync, mkdirSync, readdirSync, readFileSync, writeFileSync } from 'node:fs';
 import { appError, messageOf, systemErrorCode } from '../../shared/errors.ts';
 import { UsageError } from '../usage-error.ts';
-import { findEtcd, findOsUser, findPostgresBinDir, idsOf, type Environment } from './binaries.ts';
+import { findEtcd, findOsUser, findPostgresBinDir, findTool, idsOf, type Environment } from './binaries.ts';
+import { freezerFor } from './freezer.ts';
 import type { Layout } from './layout.ts';
+import { findFreeSubnet } from './network.ts';
+import { etcdAddress, nodeAddress, proxyAddress } from './network-plan.ts';
 import { nodeYaml, proxyYaml } from './node-yaml.ts';
-import { localPlanSchema, type LocalPlan } from './plan.ts';
+import { HOST, localPlanSchema, type LocalPlan } from './plan.ts';
 import { choosePorts } from './ports.ts';
 import { writeSecrets } from './secrets.ts';
 
 export type LocalWishes = {
   readonly nodes: number;
-  readonly etcd: number;
+  readonly etcdMembers: number;
   readonly mode: 'quorum' | 'async';
+  /** Every component in a network namespace of its own, every node in a freezer group. Root only. */
+  readonly namespaces: boolean;
+  /** Every node in a freezer group. Root only; implied by namespaces. */
+  readonly freezer: boolean;
   readonly rwPort: number | null;
   readonly roPort: number | null;
 };
@@ -38,21 +45,56 @@ export function readPlan(layout: Layout): LocalPlan | null {
 }
 
 export async function makePlan(wishes: LocalWishes, env: Environment, uid: number): Promise<LocalPlan> {
+  refuseWithoutRoot(wishes, uid);
+  const network = wishes.namespaces ? await planNetwork(env) : null;
+  const at = (address: (subnet: string) => string): string => (network === null ? HOST : address(network.subnet));
+  const id = randomBytes(8).toString('hex');
   const wanted = [wishes.rwPort, wishes.roPort].filter((port) => port !== null);
-  const ports = (await choosePorts(wishes.etcd * 2 + wishes.nodes * 2 + 3, wanted)).values();
+  const ports = (await choosePorts(wishes.etcdMembers * 2 + wishes.nodes * 2 + 3, wanted)).values();
   const next = (): number => ports.next().value ?? 0;
   return {
     version: 1,
-    id: randomBytes(8).toString('hex'),
+    id,
     cluster: 'local',
     mode: wishes.mode,
     osUser: findOsUser(uid),
     postgresBinDir: findPostgresBinDir(env),
     etcdProgram: findEtcd(env),
-    etcd: Array.from({ length: wishes.etcd }, (_, index) => ({ name: `e${String(index + 1)}`, clientPort: next(), peerPort: next() })),
-    nodes: Array.from({ length: wishes.nodes }, (_, index) => ({ name: `n${String(index + 1)}`, pgPort: next(), apiPort: next() })),
-    proxy: { rwPort: wishes.rwPort ?? next(), roPort: wishes.roPort ?? next(), apiPort: next() },
+    network,
+    freezer: wishes.namespaces || wishes.freezer ? requireFreezer(id) : null,
+    etcd: Array.from({ length: wishes.etcdMembers }, (_, index) => ({
+      name: `e${String(index + 1)}`,
+      host: at((subnet) => etcdAddress(subnet, index)),
+      clientPort: next(),
+      peerPort: next(),
+    })),
+    nodes: Array.from({ length: wishes.nodes }, (_, index) => ({
+      name: `n${String(index + 1)}`,
+      host: at((subnet) => nodeAddress(subnet, index)),
+      pgPort: next(),
+      apiPort: next(),
+    })),
+    proxy: { host: at(proxyAddress), rwPort: wishes.rwPort ?? next(), roPort: wishes.roPort ?? next(), apiPort: next() },
   };
+}
+
+function refuseWithoutRoot({ namespaces, freezer }: LocalWishes, uid: number): void {
+  if (uid === 0 || !(namespaces || freezer)) return;
+  throw new UsageError(
+    'only root can make network namespaces and freezer groups',
+    'Leave --namespaces and --freezer out: the cluster then runs as plain processes on 127.0.0.1.',
+  );
+}
+
+async function planNetwork(env: Environment): Promise<NonNullable<LocalPlan['network']>> {
+  const ipProgram = findTool('ip', env);
+  return { ipProgram, subnet: await findFreeSubnet(ipProgram) };
+}
+
+function requireFreezer(id: string): string {
+  const freezer = freezerFor(id);
+  if (freezer !== null) return freezer;
+  throw new UsageError('this machine has no freezer for control groups', 'Leave --namespaces and --freezer out.');
 }
 
 export function refuseForeignDirectory(layout: Layout): void {
@@ -71,8 +113,10 @@ export function refuseForeignDirectory(layout: Layout): void {
 export function refuseOtherWishes(plan: LocalPlan, wishes: LocalWishes, given: ReadonlySet<keyof LocalWishes>): void {
   const present: LocalWishes = {
     nodes: plan.nodes.length,
-    etcd: plan.etcd.length,
+    etcdMembers: plan.etcd.length,
     mode: plan.mode,
+    namespaces: plan.network !== null,
+    freezer: plan.freezer !== null,
     rwPort: plan.proxy.rwPort,
     roPort: plan.proxy.roPort,
   };

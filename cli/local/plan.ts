@@ -1,10 +1,13 @@
 /**
- * What a local cluster was made as: names, ports, programs. Written once, before anything starts, so that whoever cleans up knows everything
- * that could be running even when every process that knew it is dead. It never holds a secret or a pid.
+ * What a local cluster was made as: names, addresses, ports, programs. Written once, before anything starts, so that whoever cleans up knows
+ * everything that could be running even when every process that knew it is dead. It never holds a secret or a pid.
  */
 import { z } from 'zod';
 
+export const HOST = '127.0.0.1';
+
 const port = z.number().int().min(1).max(65_535);
+const host = z.ipv4().default(HOST);
 
 export const localPlanSchema = z.object({
   version: z.literal(1),
@@ -15,17 +18,32 @@ export const localPlanSchema = z.object({
   osUser: z.string().nullable(),
   postgresBinDir: z.string(),
   etcdProgram: z.string(),
-  etcd: z.array(z.object({ name: z.string(), clientPort: port, peerPort: port })).min(1),
-  nodes: z.array(z.object({ name: z.string(), pgPort: port, apiPort: port })).min(1),
-  proxy: z.object({ rwPort: port, roPort: port, apiPort: port }),
+  /** Null: everything is on 127.0.0.1. Otherwise every component has a network namespace of its own in `<subnet>.0/24`. */
+  network: z
+    .object({ subnet: z.string().regex(/^10\.\d{1,3}\.\d{1,3}$/), ipProgram: z.string() })
+    .nullable()
+    .default(null),
+  /** Null: nodes can only be stopped process by process. Otherwise the directory that holds one freezer group for each node. */
+  freezer: z.string().nullable().default(null),
+  etcd: z.array(z.object({ name: z.string(), host, clientPort: port, peerPort: port })).min(1),
+  nodes: z.array(z.object({ name: z.string(), host, pgPort: port, apiPort: port })).min(1),
+  proxy: z.object({ host, rwPort: port, roPort: port, apiPort: port }),
 });
 
 export type LocalPlan = z.infer<typeof localPlanSchema>;
 
-export const HOST = '127.0.0.1';
+export const PROXY_NAME = 'proxy';
 
 export function etcdEndpoints(plan: LocalPlan): readonly string[] {
-  return plan.etcd.map(({ clientPort }) => `http://${HOST}:${String(clientPort)}`);
+  return plan.etcd.map(({ host: address, clientPort }) => httpUrl(address, clientPort));
+}
+
+export function agentUrlsOf(plan: LocalPlan): readonly string[] {
+  return plan.nodes.map(({ host: address, apiPort }) => httpUrl(address, apiPort));
+}
+
+export function httpUrl(address: string, ofPort: number): string {
+  return `http://${address}:${String(ofPort)}`;
 }
 
 export function portsOf(plan: LocalPlan): readonly number[] {
@@ -45,12 +63,19 @@ export type LocalCluster = {
   readonly supervisorPid: number | null;
   readonly nodes: readonly {
     readonly name: string;
+    readonly pgHost: string;
     readonly pgPort: number;
     readonly agentUrl: string;
     readonly pids: { readonly agent: number | null; readonly guard: number | null; readonly postmaster: number | null };
     readonly dataDir: string;
   }[];
-  readonly proxy: { readonly rwPort: number; readonly roPort: number; readonly url: string; readonly pid: number | null };
+  readonly proxy: {
+    readonly host: string;
+    readonly rwPort: number;
+    readonly roPort: number;
+    readonly url: string;
+    readonly pid: number | null;
+  };
   readonly etcd: { readonly endpoints: readonly string[]; readonly pids: readonly (number | null)[] };
   readonly superuserUri: string;
 };

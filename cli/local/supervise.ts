@@ -11,7 +11,7 @@ import { ask } from '../agent-client.ts';
 import { describeCluster, writeClusterFile, type InnerPids } from './cluster-file.ts';
 import { keepRunning, RESTARTS } from './keep-running.ts';
 import type { Layout } from './layout.ts';
-import { etcdEndpoints, HOST, type LocalPlan } from './plan.ts';
+import { etcdEndpoints, httpUrl, type LocalPlan } from './plan.ts';
 import { agentPrograms, environmentFor, etcdPrograms, proxyProgram } from './programs.ts';
 
 const INNER_POLL_MS = 500;
@@ -44,7 +44,7 @@ export async function supervise(plan: LocalPlan, layout: Layout, env: NodeJS.Pro
   const childEnv = environmentFor(plan, env);
   const etcd = keepRunning(etcdPrograms(plan, layout, childEnv), options, signal);
   await etcdHealthy(plan, signal);
-  const others = keepRunning([...agentPrograms(plan, layout, childEnv), proxyProgram(layout, childEnv)], options, signal);
+  const others = keepRunning([...agentPrograms(plan, layout, childEnv), proxyProgram(plan, layout, childEnv)], options, signal);
   await Promise.all([etcd, others, watchInner(plan, inner, publish, signal)]);
 }
 
@@ -61,8 +61,8 @@ async function etcdHealthy(plan: LocalPlan, signal: AbortSignal): Promise<void> 
 async function watchInner(plan: LocalPlan, inner: Map<string, InnerPids>, publish: () => void, signal: AbortSignal): Promise<void> {
   while (!signal.aborted) {
     await Promise.all(
-      plan.nodes.map(async ({ name, apiPort }) => {
-        const reply = await ask({ url: `http://${HOST}:${String(apiPort)}/status`, budgetMs: ANSWER_MS });
+      plan.nodes.map(async ({ name, host, apiPort }) => {
+        const reply = await ask({ url: `${httpUrl(host, apiPort)}/status`, budgetMs: ANSWER_MS });
         const pids = reply.kind === 'answer' && reply.status === 200 ? (reply.body as Partial<NodeStatus>).pids : undefined;
         if (pids !== undefined) inner.set(name, { guard: pids.guard, postmaster: pids.postmaster });
       }),

@@ -15,7 +15,9 @@ import type { Environment } from './binaries.ts';
 import { readClusterFile } from './cluster-file.ts';
 import { ownedBy, stopCluster } from './down.ts';
 import type { Layout } from './layout.ts';
-import { HOST, portsOf, type LocalCluster, type LocalPlan } from './plan.ts';
+import { makeGroups } from './freezer.ts';
+import { makeNetwork } from './network.ts';
+import { agentUrlsOf, portsOf, type LocalCluster, type LocalPlan } from './plan.ts';
 import { makePlan, readPlan, refuseForeignDirectory, refuseOtherWishes, writeFiles, type LocalWishes } from './plan-file.ts';
 import { refuseBusyPorts } from './ports.ts';
 import { isAlive } from './processes.ts';
@@ -35,14 +37,12 @@ export type UpOptions = {
   readonly signal: AbortSignal;
 };
 
-export function agentUrlsOf(plan: LocalPlan): readonly string[] {
-  return plan.nodes.map(({ apiPort }) => `http://${HOST}:${String(apiPort)}`);
-}
-
 export async function bringUp(options: UpOptions): Promise<{ readonly plan: LocalPlan; readonly cluster: LocalCluster }> {
   const { layout } = options;
   const plan = await preparePlan(options);
   try {
+    await makeNetwork(plan);
+    makeGroups(plan);
     const supervisorPid = startSupervisor(plan, layout, options.env);
     await untilReady(plan, supervisorPid, options);
     const cluster = readClusterFile(layout);
@@ -59,15 +59,20 @@ async function preparePlan({ layout, wishes, given, env }: UpOptions): Promise<L
   if (present === null) {
     refuseForeignDirectory(layout);
     const plan = await makePlan(wishes, env, process.getuid?.() ?? -1);
-    await refuseBusyPorts(portsOf(plan));
+    await refuseBusy(plan);
     writeFiles(plan, layout);
     return plan;
   }
   const running = ownedBy(present, layout);
   if (running.length > 0) throw appError('PGB-1502', `${String(running.length)} of its processes run in ${layout.dir}`);
   refuseOtherWishes(present, wishes, given);
-  await refuseBusyPorts(portsOf(present));
+  await refuseBusy(present);
   return present;
+}
+
+/** In namespaces of their own nobody else can have taken them. */
+async function refuseBusy(plan: LocalPlan): Promise<void> {
+  if (plan.network === null) await refuseBusyPorts(portsOf(plan));
 }
 
 function startSupervisor(plan: LocalPlan, layout: Layout, env: Environment): number {

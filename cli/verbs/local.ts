@@ -9,10 +9,11 @@ import { aborted } from '../../shared/runtime/deadline.ts';
 import { readClusterFile } from '../local/cluster-file.ts';
 import { ownedBy, stopCluster } from '../local/down.ts';
 import { layoutOf, localDir, type Layout } from '../local/layout.ts';
-import type { LocalCluster, LocalPlan } from '../local/plan.ts';
+import { unmountAll } from '../local/mounts.ts';
+import { agentUrlsOf, type LocalCluster, type LocalPlan } from '../local/plan.ts';
 import { readPlan, type LocalWishes } from '../local/plan-file.ts';
 import { supervise } from '../local/supervise.ts';
-import { agentUrlsOf, bringUp, READY_BY_MS } from '../local/up.ts';
+import { bringUp, READY_BY_MS } from '../local/up.ts';
 import { renderList } from '../render/cluster.ts';
 import type { Terminal } from '../terminal.ts';
 import { printRepeatedly } from '../watch.ts';
@@ -21,7 +22,9 @@ import { addOutputOption, positiveSeconds, printJson, type Context, type OutputF
 type UpFlags = {
   readonly dir?: string;
   readonly nodes: number;
-  readonly etcd: number;
+  readonly etcdMembers: number;
+  readonly namespaces?: boolean;
+  readonly freezer?: boolean;
   readonly mode: 'quorum' | 'async';
   readonly rwPort?: number;
   readonly roPort?: number;
@@ -49,7 +52,9 @@ export function addLocalVerb(program: Command, context: Context): void {
 function addUp(local: Command, { terminal }: Context): void {
   addOutputOption(addDirOption(local.command('up').description('start a local cluster and keep it until Ctrl-C')))
     .option('--nodes <n>', 'PostgreSQL nodes', wholeNumber(1, 9), 3)
-    .option('--etcd <n>', 'etcd members, 1 or 3', oneOrThree, 1)
+    .option('--etcd-members <n>', 'etcd members, 1 or 3', oneOrThree, 1)
+    .option('--namespaces', 'every component in a network namespace of its own (root only; implies --freezer)')
+    .option('--freezer', 'every node in a freezer group, so that all of it can be frozen at once (root only)')
     .addOption(new Option('--mode <mode>', 'durability mode').choices(['quorum', 'async']).default('quorum'))
     .option('--rw-port <port>', 'port of the proxy that leads to the leader (default: a free one)', wholeNumber(1, 65_535))
     .option('--ro-port <port>', 'port of the proxy that leads to standbys (default: a free one)', wholeNumber(1, 65_535))
@@ -63,7 +68,7 @@ function addUp(local: Command, { terminal }: Context): void {
       const { signal } = shutdownOnSignals({ signals: ['SIGTERM', 'SIGINT', 'SIGHUP'] });
       const { plan, cluster } = await bringUp({
         layout,
-        wishes: { nodes: flags.nodes, etcd: flags.etcd, mode: flags.mode, rwPort: flags.rwPort ?? null, roPort: flags.roPort ?? null },
+        wishes: wishesOf(flags),
         given: givenWishes(command),
         env: terminal.env,
         readyByMs: flags.within * 1000,
@@ -116,7 +121,10 @@ function addDown(local: Command, { terminal }: Context): void {
       const plan = requirePlan(layout);
       const running = ownedBy(plan, layout).length;
       await stopCluster(plan, layout);
-      if (purge === true) rmSync(layout.dir, { recursive: true, force: true });
+      if (purge === true) {
+        unmountAll(layout.dir);
+        rmSync(layout.dir, { recursive: true, force: true });
+      }
       if (output === 'json') printJson(terminal, { dir: layout.dir, stopped: running, purged: purge === true });
       else terminal.out(running === 0 ? 'nothing was running\n' : 'stopped\n');
     });
@@ -132,8 +140,12 @@ function requirePlan(layout: Layout): LocalPlan {
   return plan;
 }
 
+function wishesOf({ nodes, etcdMembers, mode, namespaces = false, freezer = false, rwPort, roPort }: UpFlags): LocalWishes {
+  return { nodes, etcdMembers, mode, namespaces, freezer: freezer || namespaces, rwPort: rwPort ?? null, roPort: roPort ?? null };
+}
+
 function givenWishes(command: Command): ReadonlySet<keyof LocalWishes> {
-  const keys: readonly (keyof LocalWishes)[] = ['nodes', 'etcd', 'mode', 'rwPort', 'roPort'];
+  const keys: readonly (keyof LocalWishes)[] = ['nodes', 'etcdMembers', 'mode', 'namespaces', 'freezer', 'rwPort', 'roPort'];
   return new Set(keys.filter((key) => command.getOptionValueSource(key) === 'cli'));
 }
 

@@ -5,6 +5,7 @@ import { join } from 'node:path';
 import { Client } from 'pg';
 import { afterEach, beforeEach, describe, expect, it } from 'vitest';
 import { checkLedger, isClean } from '../../../../chaos/ledger/check.ts';
+import { checkEpochs } from '../../../../chaos/ledger/epochs.ts';
 import { DEFAULT_LEDGER, Ledger } from '../../../../chaos/ledger/ledger.ts';
 import { acknowledgedAtMs, longestGap } from '../../../../chaos/ledger/outage.ts';
 import { createLedgerTable, readLedgerRows } from '../../../../chaos/ledger/read-rows.ts';
@@ -112,6 +113,46 @@ describe('the ledger', () => {
     const verdict = checkLedger(entries, await readLedgerRows(uri));
     expect(verdict.lost).toEqual([{ writer: victim?.writer, seq: victim?.seq }]);
     expect(verdict.duplicated).toMatchObject([{ writer: twin?.writer, seq: twin?.seq }]);
+  });
+
+  it('is told by every acknowledged row, from inside its transaction, who served it and on which timeline', () => {
+    const acknowledgedEntries = ledger.entries().filter(({ outcome }) => outcome === 'ok');
+    expect(acknowledgedEntries.length).toBeGreaterThan(0);
+    for (const { served } of acknowledgedEntries) {
+      expect(served?.timeline).toBe(1);
+      expect(served?.server).toBe(`127.0.0.1:${new URL(uri).port}`);
+      expect(served?.lsn).toMatch(/^[0-9A-F]+\/[0-9A-F]+$/);
+      expect(served?.backendPid).toBeGreaterThan(0);
+    }
+    expect(checkEpochs(ledger.entries())).toMatchObject({ untold: 0, stale: [], shared: [] });
+  });
+
+  it('does not take a commit whose wait for the standbys was cancelled for an acknowledged one, though the row is there', async () => {
+    const client = new Client({ connectionString: uri });
+    await client.connect();
+    await client.query("ALTER SYSTEM SET synchronous_standby_names = 'ANY 1 (nobody)'");
+    await client.query('SELECT pg_reload_conf()');
+    await eventually('every writer waits for a standby', async () => {
+      const { rows } = await client.query<{ waiting: number }>(
+        "SELECT count(*)::int AS waiting FROM pg_stat_activity WHERE wait_event = 'SyncRep'",
+      );
+      if (rows[0]?.waiting !== DEFAULT_LEDGER.writers) throw new Error('not yet');
+    });
+    const before = acknowledged();
+    await client.query("SELECT pg_cancel_backend(pid) FROM pg_stat_activity WHERE wait_event = 'SyncRep'");
+    await eventually('every cancelled wait has come to its client', () => {
+      const unknown = ledger.entries().filter(({ outcome }) => outcome === 'unknown');
+      if (unknown.length < DEFAULT_LEDGER.writers) throw new Error(`only ${String(unknown.length)}`);
+    });
+    expect(acknowledged()).toBe(before);
+    await client.query('ALTER SYSTEM RESET synchronous_standby_names');
+    await client.query('SELECT pg_reload_conf()');
+    await client.end();
+    await untilAcknowledged(before + 1);
+    const entries = ledger.entries();
+    const verdict = checkLedger(entries, await readLedgerRows(uri));
+    expect(isClean(verdict)).toBe(true);
+    expect(verdict.surfaced).toBeGreaterThanOrEqual(DEFAULT_LEDGER.writers);
   });
 
   it('refuses to read the rows from a standby', async () => {

@@ -7,7 +7,7 @@ import { findEtcd } from '../../../../cli/local/binaries.ts';
 import { ownedBy, stopCluster } from '../../../../cli/local/down.ts';
 import { keepRunning } from '../../../../cli/local/keep-running.ts';
 import { layoutOf, type Layout } from '../../../../cli/local/layout.ts';
-import { etcdEndpoints, type LocalPlan } from '../../../../cli/local/plan.ts';
+import { etcdEndpoints, HOST, type LocalPlan } from '../../../../cli/local/plan.ts';
 import { choosePorts } from '../../../../cli/local/ports.ts';
 import { isAlive } from '../../../../cli/local/processes.ts';
 import { environmentFor, etcdPrograms } from '../../../../cli/local/programs.ts';
@@ -47,9 +47,11 @@ beforeEach(async () => {
     osUser: null,
     postgresBinDir: '/nonexistent',
     etcdProgram: findEtcd(process.env),
-    etcd: [{ name: 'e1', clientPort: a, peerPort: b }],
+    network: null,
+    freezer: null,
+    etcd: [{ name: 'e1', host: HOST, clientPort: a, peerPort: b }],
     nodes: [],
-    proxy: { rwPort: c, roPort: d, apiPort: e },
+    proxy: { host: HOST, rwPort: c, roPort: d, apiPort: e },
   };
   stop = new AbortController();
   onHold = false;

@@ -5,7 +5,7 @@ import { checkLedger, isClean } from '../../../../chaos/ledger/check.ts';
 import type { Entry, Outcome } from '../../../../chaos/ledger/entry.ts';
 
 function entry(writer: number, seq: number, outcome: Outcome = 'ok'): Entry {
-  return { writer, seq, invokedMs: seq * 10, endedMs: seq * 10 + 1, outcome };
+  return { writer, seq, route: 'proxy', invokedMs: seq * 10, endedMs: seq * 10 + 1, outcome, served: null };
 }
 
 describe('the ledger check', () => {

@@ -1,5 +1,5 @@
 import { describe, expect, it } from 'vitest';
-import { outcomeOfFailure, sqlStateOf } from '../../../../chaos/ledger/classify.ts';
+import { isCancelledWait, isReadOnlyRefusal, outcomeOfFailure, sqlStateOf } from '../../../../chaos/ledger/classify.ts';
 
 const withCode = (code: string): Error => Object.assign(new Error('x'), { code });
 
@@ -24,5 +24,23 @@ describe('the outcome of a failed write', () => {
   it('never takes the name of a network error for a SQLSTATE', () => {
     expect(sqlStateOf(withCode('EPIPE'))).toBeNull();
     expect(sqlStateOf(withCode('57P03'))).toBe('57P03');
+  });
+});
+
+describe('a warning during a commit', () => {
+  it.each(['01000', '57P01'])('of code %s means that nobody waited for the standbys', (code) => {
+    expect(isCancelledWait({ severity: 'WARNING', code })).toBe(true);
+  });
+
+  it('is not a notice, nor a warning of another kind', () => {
+    expect(isCancelledWait({ severity: 'NOTICE', code: '01000' })).toBe(false);
+    expect(isCancelledWait({ severity: 'WARNING', code: '01004' })).toBe(false);
+  });
+});
+
+describe('a refusal by a standby', () => {
+  it('leaves the session as good as before, unlike every other error', () => {
+    expect(isReadOnlyRefusal(withCode('25006'))).toBe(true);
+    expect(isReadOnlyRefusal(withCode('57P01'))).toBe(false);
   });
 });

@@ -48,9 +48,11 @@ describe('outcomes and writers', () => {
   const entry = (writer: number, endedMs: number, outcome: Entry['outcome'] = 'ok'): Entry => ({
     writer,
     seq: endedMs,
+    route: 'proxy',
     invokedMs: endedMs - 1,
     endedMs,
     outcome,
+    served: null,
   });
 
   it('takes neither a failed nor an unknown write for a sign of life', () => {

@@ -4,7 +4,7 @@ import { layoutOf, localDir } from '../../../../cli/local/layout.ts';
 import { nodeYaml } from '../../../../cli/local/node-yaml.ts';
 import { localPlanSchema, portsOf, type LocalPlan } from '../../../../cli/local/plan.ts';
 import { choosePorts, isPortFree } from '../../../../cli/local/ports.ts';
-import { environmentFor, etcdPrograms } from '../../../../cli/local/programs.ts';
+import { agentPrograms, environmentFor, etcdPrograms } from '../../../../cli/local/programs.ts';
 
 const plan: LocalPlan = {
   version: 1,
@@ -14,12 +14,14 @@ const plan: LocalPlan = {
   osUser: null,
   postgresBinDir: '/usr/lib/postgresql/17/bin',
   etcdProgram: '/usr/bin/etcd',
+  network: null,
+  freezer: null,
   etcd: [
-    { name: 'e1', clientPort: 20_001, peerPort: 20_002 },
-    { name: 'e2', clientPort: 20_003, peerPort: 20_004 },
+    { name: 'e1', host: '127.0.0.1', clientPort: 20_001, peerPort: 20_002 },
+    { name: 'e2', host: '127.0.0.1', clientPort: 20_003, peerPort: 20_004 },
   ],
-  nodes: [{ name: 'n1', pgPort: 20_005, apiPort: 20_006 }],
-  proxy: { rwPort: 20_007, roPort: 20_008, apiPort: 20_009 },
+  nodes: [{ name: 'n1', host: '127.0.0.1', pgPort: 20_005, apiPort: 20_006 }],
+  proxy: { host: '127.0.0.1', rwPort: 20_007, roPort: 20_008, apiPort: 20_009 },
 };
 
 describe('the programs of a local cluster', () => {
@@ -42,8 +44,17 @@ describe('the programs of a local cluster', () => {
     expect(line).not.toContain('fsync');
   });
 
+  it('start inside their namespace and their freezer group when the cluster has these, and etcd in no group', () => {
+    const apart: LocalPlan = { ...plan, network: { subnet: '10.7.9', ipProgram: '/bin/ip' }, freezer: '/sys/fs/cgroup/freezer/x' };
+    const [agent] = agentPrograms(apart, layoutOf('/tmp/c'), {});
+    expect(agent?.command).toBe('/bin/sh');
+    expect(agent?.args.slice(3, 7)).toEqual(['/sys/fs/cgroup/freezer/x/n1', 'nsenter', `--net=/run/netns/pgbaton-${plan.id}-n1`, '--']);
+    const [etcd] = etcdPrograms(apart, layoutOf('/tmp/c'), {});
+    expect([etcd?.command, etcd?.args[0]]).toEqual(['nsenter', `--net=/run/netns/pgbaton-${plan.id}-e1`]);
+  });
+
   it('read their secrets from files, never from the configuration', () => {
-    const yaml = parse(nodeYaml(plan, layoutOf('/tmp/c'), 'n1', { pgPort: 20_005, apiPort: 20_006 })) as {
+    const yaml = parse(nodeYaml(plan, layoutOf('/tmp/c'), 'n1', { host: '127.0.0.1', pgPort: 20_005, apiPort: 20_006 })) as {
       secrets: Record<string, string>;
       postgres: Record<string, unknown>;
     };

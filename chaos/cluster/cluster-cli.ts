@@ -1,6 +1,6 @@
 /**
  * Drives the installed command line as a child process. The children are put into groups of their own: Ctrl-C in the terminal must reach the
- * demo only, which then stops them in the right order.
+ * caller only, which then stops them in the right order.
  */
 import { spawn, type ChildProcess } from 'node:child_process';
 import { createInterface } from 'node:readline';

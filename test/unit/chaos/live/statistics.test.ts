@@ -1,6 +1,6 @@
 // Count, median and maximum of few trials.
 import { expect, test } from 'vitest';
-import { summarize } from '../../../../chaos/measure/statistics.ts';
+import { summarize } from '../../../../chaos/live/statistics.ts';
 
 test.each([
   [[5], { n: 1, median: 5, max: 5 }],

@@ -1,4 +1,4 @@
-/** Somebody pressed Ctrl-C. Not a failure: everything is cleaned up and the demo ends without a verdict. */
+/** Somebody pressed Ctrl-C. Not a failure: everything is cleaned up and the program ends without a verdict. */
 export class Interrupted extends Error {
   override readonly name = 'Interrupted';
 }

@@ -1,6 +1,6 @@
 /**
- * What the demo sees of a cluster, through the same command line a person would use. The shapes are checked: a demo that misreads its cluster
- * must stop, not report a wrong number.
+ * What a demonstration or a trial sees of a cluster, through the same command line a person would use. The shapes are checked: who misreads the
+ * cluster must stop, not report a wrong number.
  */
 import { z } from 'zod';
 import type { ClusterStatus, NodeStatus } from '../../shared/domain/cluster-status.ts';
@@ -10,8 +10,9 @@ const pid = z.number().int().positive();
 export const localClusterSchema = z.object({
   dir: z.string(),
   cluster: z.string(),
-  nodes: z.array(z.object({ name: z.string(), pgPort: z.number(), agentUrl: z.string(), dataDir: z.string() })).min(1),
-  proxy: z.object({ rwPort: z.number(), roPort: z.number() }),
+  nodes: z.array(z.object({ name: z.string(), pgHost: z.string(), pgPort: z.number(), agentUrl: z.string(), dataDir: z.string() })).min(1),
+  proxy: z.object({ host: z.string(), rwPort: z.number(), roPort: z.number() }),
+  etcd: z.object({ endpoints: z.array(z.string()).min(1) }),
   superuserUri: z.string(),
 });
 
@@ -65,6 +66,7 @@ export function nodeUri(cluster: LocalCluster, name: string): string {
   const node = cluster.nodes.find((one) => one.name === name);
   if (node === undefined) throw new Error(`there is no node ${name}`);
   const uri = new URL(cluster.superuserUri);
+  uri.hostname = node.pgHost;
   uri.port = String(node.pgPort);
   return uri.href;
 }

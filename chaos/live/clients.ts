@@ -1,0 +1,124 @@
+/**
+ * The clients of a trial, and one history of all of them. Through the proxy: writers that keep their session, and one that makes a new session for
+ * every row. Past the proxy: writers that stay connected to each node, so that what a frozen or cut-off primary acknowledges is seen by sessions
+ * that were there before it was frozen.
+ */
+import { setMaxListeners } from 'node:events';
+import { sleep } from '../../shared/runtime/deadline.ts';
+import { monotonicMs } from '../../shared/runtime/clock.ts';
+import { directUri, type Ground } from '../faults/ground.ts';
+import type { Entry } from '../ledger/entry.ts';
+import { History, type ClientError } from '../ledger/history.ts';
+import type { WriterRange } from '../ledger/read-rows.ts';
+import { runWriter, type WriterOptions } from '../ledger/writer.ts';
+
+/** Numbers of writers that one trial may use. */
+export const WRITERS_PER_TRIAL = 100;
+const KEPT_WRITERS = 4;
+const DIRECT_PER_NODE = 2;
+const PROXY_PACE_MS = 5;
+const FRESH_PACE_MS = 50;
+const DIRECT_PACE_MS = 20;
+const REFUSED_MS = 100;
+const RETRY_MS = 10;
+const PATIENCE_MS = 15_000;
+/** A session of a frozen node is to be there still when the node thaws. */
+const DIRECT_PATIENCE_MS = 120_000;
+/** How long a last row, and then attempts on their way, may take when the trial is over. */
+const GRACE_MS = 3_000;
+const POLL_MS = 10;
+
+export class Clients {
+  readonly range: WriterRange;
+  readonly #options: readonly WriterOptions[];
+  readonly #history = new History();
+  readonly #stop = new AbortController();
+  readonly #abandon = new AbortController();
+  #writers: Promise<unknown> = Promise.resolve();
+  #stoppedMs: number | null = null;
+  #stopping: Promise<void> | null = null;
+
+  constructor(ground: Pick<Ground, 'plan' | 'uri'>, trial: number) {
+    const from = trial * WRITERS_PER_TRIAL;
+    this.range = { from, below: from + WRITERS_PER_TRIAL };
+    this.#options = writersFor(ground).map((options, at) => ({ ...options, writer: from + at }));
+  }
+
+  start(): void {
+    const endings = { stop: this.#stop.signal, abandon: this.#abandon.signal };
+    // Every writer waits on both; Node warns of the eleventh listener as if it were a leak.
+    for (const signal of Object.values(endings)) setMaxListeners(2 * this.#options.length, signal);
+    this.#writers = Promise.all(this.#options.map((options) => runWriter(options, this.#history, endings)));
+    // Looked at in stop(); until then it must not count as unhandled.
+    this.#writers.catch(() => undefined);
+  }
+
+  /**
+   * The observation ends here, and each writer behind the proxy gets a moment to write once more: without that row, the pause that it was just making
+   * could not be told from an outage. What is still on its way later counts as unknown. Rejects when a writer ended by a defect.
+   */
+  stop(): Promise<void> {
+    this.#stopping ??= this.#end();
+    return this.#stopping;
+  }
+
+  async #end(): Promise<void> {
+    const endMs = monotonicMs();
+    this.#stoppedMs = endMs;
+    while (!this.isSteadySince(endMs) && monotonicMs() - endMs < GRACE_MS) await sleep(POLL_MS);
+    this.#stop.abort();
+    const settled = new AbortController();
+    const waiting = sleep(GRACE_MS, settled.signal).then(() => {
+      this.#abandon.abort();
+    });
+    try {
+      await this.#writers;
+    } finally {
+      settled.abort();
+      await waiting;
+    }
+  }
+
+  entries(): readonly Entry[] {
+    return this.#history.entries();
+  }
+
+  /** Of applications, that is of clients behind the proxy; past it, an error is the business of whoever goes past it. */
+  errorsSince(sinceMs: number): readonly ClientError[] {
+    return this.#history.errorsSince(sinceMs).filter(({ route }) => isApplication(route));
+  }
+
+  /** Every writer behind the proxy has written since then. */
+  isSteadySince(sinceMs: number): boolean {
+    return this.#options.every(({ writer, route }) => !isApplication(route) || this.#history.hasAckSince(writer, sinceMs));
+  }
+
+  /** The end of the observation. */
+  get stoppedMs(): number {
+    return this.#stoppedMs ?? monotonicMs();
+  }
+}
+
+export function isApplication(route: string): boolean {
+  return route === 'proxy' || route === 'fresh';
+}
+
+function writersFor(ground: Pick<Ground, 'plan' | 'uri'>): readonly Omit<WriterOptions, 'writer'>[] {
+  const application = { connectionString: ground.uri, retryMs: RETRY_MS, patienceMs: PATIENCE_MS, onReadOnly: { kind: 'leave' } } as const;
+  const kept = { ...application, route: 'proxy', session: 'kept', paceMs: PROXY_PACE_MS } as const;
+  const fresh = { ...application, route: 'fresh', session: 'fresh', paceMs: FRESH_PACE_MS } as const;
+  const direct = ground.plan.nodes.map(({ name }) => ({
+    route: name,
+    connectionString: directUri(ground, name),
+    session: 'kept' as const,
+    paceMs: DIRECT_PACE_MS,
+    retryMs: REFUSED_MS,
+    patienceMs: DIRECT_PATIENCE_MS,
+    onReadOnly: { kind: 'stay' as const, refusedMs: REFUSED_MS },
+  }));
+  return [
+    ...Array.from({ length: KEPT_WRITERS }, () => kept),
+    fresh,
+    ...direct.flatMap((one) => Array.from({ length: DIRECT_PER_NODE }, () => one)),
+  ];
+}

@@ -1,0 +1,174 @@
+/** From trials to what is printed: one row for each scenario, and the raw trials as JSON. Pure. */
+import { judgeTimes, judgeTrial, needlessFailovers, phantomsOf, type Reason, type Trial } from './judge.ts';
+import type { Backend, Bound, Scenario } from './scenario.ts';
+import { summarize, type Summary } from './statistics.ts';
+
+export type Played = { readonly scenario: Scenario; readonly trials: readonly Trial[] };
+export type NotPlayed = { readonly scenario: string; readonly why: string };
+
+export type Row = {
+  readonly scenario: string;
+  readonly faults: readonly string[];
+  readonly n: number;
+  readonly outageMs: Summary | null;
+  readonly freshOutageMs: Summary | null;
+  readonly bound: Bound | null;
+  readonly clientErrors: Summary | null;
+  readonly acknowledged: number;
+  readonly lost: number;
+  readonly duplicated: number;
+  readonly phantom: number;
+  /** Acknowledged on an old primary after the first of a newer one. */
+  readonly split: number;
+  readonly failovers: Summary | null;
+  readonly epochsRaised: Summary | null;
+  readonly needless: number;
+  readonly wholeAfterMs: Summary | null;
+  readonly verdict: 'pass' | 'fail';
+  readonly reasons: readonly Reason[];
+};
+
+export function rowOf({ scenario, trials }: Played): Row {
+  const measured = trials.flatMap(({ figures }) => (figures === null ? [] : [figures]));
+  const sum = (of: (figures: (typeof measured)[number]) => number): number => measured.reduce((total, one) => total + of(one), 0);
+  const reasons = reasonsOf({ scenario, trials });
+  return {
+    scenario: scenario.name,
+    faults: scenario.faults,
+    n: trials.length,
+    outageMs: summarize(measured.map(({ outage }) => outage.lengthMs)),
+    freshOutageMs: summarize(measured.map(({ freshOutage }) => freshOutage.lengthMs)),
+    bound: scenario.demand.outage,
+    clientErrors: summarize(measured.map(({ clientErrors }) => clientErrors)),
+    acknowledged: sum(({ acknowledged }) => acknowledged),
+    lost: sum(({ data, vanished }) => (data?.lost.length ?? 0) + vanished),
+    duplicated: sum(({ data }) => data?.duplicated.length ?? 0),
+    phantom: sum(({ data }) => phantomsOf(data)),
+    split: sum(({ epochs }) => epochs.stale.length),
+    failovers: summarize(measured.map(({ failovers }) => failovers)),
+    epochsRaised: summarize(measured.flatMap(({ epochsRaised }) => (epochsRaised === null ? [] : [epochsRaised]))),
+    needless: sum(({ failovers }) => needlessFailovers(failovers, scenario.demand.failovers.most)),
+    wholeAfterMs: summarize(trials.flatMap(({ wholeAfterMs }) => (wholeAfterMs === null ? [] : [wholeAfterMs]))),
+    verdict: reasons.length === 0 ? 'pass' : 'fail',
+    reasons,
+  };
+}
+
+function reasonsOf({ scenario, trials }: Played): readonly Reason[] {
+  const perTrial = trials.flatMap((trial) =>
+    judgeTrial(trial, scenario.demand).map((reason) => ({ ...reason, text: `trial ${String(trial.trial)}: ${reason.text}` })),
+  );
+  const none: readonly Reason[] = trials.length === 0 ? [{ kind: 'wrong', text: 'not one trial was run' }] : [];
+  return [...none, ...perTrial, ...judgeTimes(trials, scenario.demand)];
+}
+
+/** Random rounds differ in what they justify, so each is judged by its own demand, and they are told in one row. */
+export function rowOfRounds(rounds: readonly Played[]): Row {
+  const [first] = rounds;
+  const rows = rounds.map(rowOf);
+  const trials = rounds.flatMap((round) => round.trials);
+  if (first === undefined) return rowOf({ scenario: NO_ROUND, trials: [] });
+  const reasons = rows.flatMap((row) => row.reasons);
+  return {
+    ...rowOf({ scenario: first.scenario, trials }),
+    needless: rows.reduce((total, { needless }) => total + needless, 0),
+    verdict: reasons.length === 0 ? 'pass' : 'fail',
+    reasons,
+  };
+}
+
+const NO_ROUND: Scenario = {
+  name: 'random',
+  faults: [],
+  does: '',
+  holds: '',
+  heals: '',
+  needs: [],
+  etcdMembersLeast: 3,
+  demand: { outage: null, freshOutage: null, clientErrorsMax: null, failovers: { least: 0, most: 0 } },
+  secondsExpected: () => 0,
+  prepare: null,
+  play: async () => undefined,
+};
+
+export type Report = {
+  readonly seed: string;
+  readonly backend: Backend;
+  readonly verdict: 'pass' | 'fail';
+  readonly rows: readonly Row[];
+  readonly notPlayed: readonly NotPlayed[];
+  /** What a random round struck with stands in its own `does`. */
+  readonly trials: readonly (Trial & { readonly does: string })[];
+};
+
+export function reportOf(options: {
+  readonly seed: string;
+  readonly backend: Backend;
+  readonly played: readonly Played[];
+  readonly notPlayed: readonly NotPlayed[];
+  readonly rows: readonly Row[];
+}): Report {
+  const { seed, backend, played, notPlayed, rows } = options;
+  const isPassed = rows.length > 0 && rows.every(({ verdict }) => verdict === 'pass');
+  return {
+    seed,
+    backend,
+    verdict: isPassed ? 'pass' : 'fail',
+    rows,
+    notPlayed,
+    trials: played.flatMap(({ scenario, trials }) => trials.map((trial) => ({ ...trial, does: scenario.does }))),
+  };
+}
+
+const HEADINGS = [
+  'scenario',
+  'N',
+  'outage, median ms',
+  'max ms',
+  'allowed ms',
+  'new sessions, max ms',
+  'client errors, median',
+  'lost',
+  'doubled',
+  'phantom',
+  'split',
+  'failovers, median',
+  'epochs, max',
+  'needless',
+  'whole after, max ms',
+  'verdict',
+];
+
+export function tableOf({ rows, notPlayed }: Pick<Report, 'rows' | 'notPlayed'>): string {
+  const lines = rows.map((row) => [
+    row.scenario,
+    String(row.n),
+    String(row.outageMs?.median ?? '-'),
+    String(row.outageMs?.max ?? '-'),
+    allowed(row.bound),
+    String(row.freshOutageMs?.max ?? '-'),
+    String(row.clientErrors?.median ?? '-'),
+    ...[row.lost, row.duplicated, row.phantom, row.split].map(String),
+    String(row.failovers?.median ?? '-'),
+    String(row.epochsRaised?.max ?? '-'),
+    String(row.needless),
+    String(row.wholeAfterMs?.max ?? '-'),
+    row.verdict,
+  ]);
+  const widths = HEADINGS.map((heading, at) => Math.max(heading.length, ...lines.map((line) => line[at]?.length ?? 0)));
+  const render = (cells: readonly string[]): string => `| ${cells.map((cell, at) => cell.padEnd(widths[at] ?? 0)).join(' | ')} |`;
+  return [
+    render(HEADINGS),
+    render(widths.map((width) => '-'.repeat(width))),
+    ...lines.map(render),
+    ...notPlayed.map(({ scenario, why }) => `not played: ${scenario}: ${why}`),
+    ...rows.flatMap(({ scenario, reasons }) => reasons.map(({ text }) => `${scenario}: ${text}`)),
+    '',
+  ].join('\n');
+}
+
+function allowed(bound: Bound | null): string {
+  if (bound === null) return '-';
+  const { medianMs, maxMs, origin } = bound;
+  return `${medianMs === null ? '' : `${String(medianMs)} / `}${String(maxMs)}${origin === 'own' ? ' *' : ''}`;
+}

@@ -1,0 +1,144 @@
+/**
+ * Components that cannot reach each other. Clients past the proxy stay connected to the side that is cut off, so that nothing acknowledged there
+ * can hide.
+ */
+import { partition, type Direction } from '../../faults/partition.ts';
+import { PROXY_NAME } from '../../../cli/local/plan.ts';
+import { between, pick } from '../dice.ts';
+import {
+  AROUND_SECONDS,
+  ETCD_TROUBLE,
+  NODE_LOST,
+  nothingHappens,
+  oneFailover,
+  STANDBY_LOST,
+  type Demand,
+  type Scenario,
+} from '../scenario.ts';
+import type { Stage } from '../stage.ts';
+
+const TAKEN_OVER_WITHIN_MS = 20_000;
+const AFTER_HEAL_MS = 4_000;
+
+const etcdOf = ({ ground }: Stage): readonly string[] => ground.plan.etcd.map(({ name }) => name);
+
+/** Cut for some seconds; with a failover due, until it has happened. */
+function cutting(options: {
+  readonly name: string;
+  readonly does: string;
+  readonly holds: string;
+  readonly demand: Demand;
+  readonly who: (stage: Stage) => string;
+  readonly from: (stage: Stage) => readonly string[];
+  readonly direction: Direction;
+  readonly faults: readonly string[];
+}): Scenario {
+  const { who, from, direction, ...told } = options;
+  const isFailoverDue = told.demand.failovers.least > 0;
+  return {
+    ...told,
+    heals: 'the rules are taken away',
+    needs: ['namespaces', 'nft'],
+    etcdMembersLeast: 1,
+    secondsExpected: () => AROUND_SECONDS + 12,
+    prepare: null,
+    play: async (stage) => {
+      const fault = partition(stage.ground, { component: who(stage), from: from(stage), direction });
+      await stage.strike(fault);
+      if (isFailoverDue) await stage.untilAnotherLeads(stage.leader, TAKEN_OVER_WITHIN_MS);
+      await stage.pause(between(stage.random, 3_000, 8_000));
+      await stage.heal(fault);
+      await stage.pause(AFTER_HEAL_MS);
+    },
+  };
+}
+
+const everybodyElse = (stage: Stage): readonly string[] => [...stage.standbys, ...etcdOf(stage), PROXY_NAME];
+
+export const nodePartition = cutting({
+  name: 'node-partition',
+  faults: ['F13'],
+  does: 'the primary node is cut off from standbys, etcd and proxy',
+  holds: 'a standby takes over, and the old primary acknowledges nothing to the sessions it still has',
+  demand: oneFailover(NODE_LOST),
+  who: ({ leader }) => leader,
+  from: everybodyElse,
+  direction: 'both',
+});
+
+export const nodePartitionDeaf = cutting({
+  name: 'node-partition-deaf',
+  faults: ['F14'],
+  does: 'nothing that others send reaches the primary node; what it sends arrives',
+  holds: 'a standby takes over, and the old primary acknowledges nothing',
+  demand: oneFailover(NODE_LOST),
+  who: ({ leader }) => leader,
+  from: everybodyElse,
+  direction: 'deaf',
+});
+
+export const nodePartitionMute = cutting({
+  name: 'node-partition-mute',
+  faults: ['F14'],
+  does: 'nothing that the primary node sends reaches others; what they send arrives',
+  holds: 'a standby takes over, and the old primary acknowledges nothing',
+  demand: oneFailover(NODE_LOST),
+  who: ({ leader }) => leader,
+  from: everybodyElse,
+  direction: 'mute',
+});
+
+export const nodePartitionFromEtcd = cutting({
+  name: 'node-partition-from-etcd',
+  faults: ['F13'],
+  does: 'the primary node is cut off from every etcd member, and from nothing else',
+  holds: 'nothing happens: its standbys confirm that they have promised nobody else',
+  demand: nothingHappens(ETCD_TROUBLE),
+  who: ({ leader }) => leader,
+  from: etcdOf,
+  direction: 'both',
+});
+
+export const nodePartitionFromStandbys = cutting({
+  name: 'node-partition-from-standbys',
+  faults: ['F13'],
+  does: 'the primary node is cut off from its standbys, and from nothing else',
+  holds: 'a standby takes over: a primary without standbys cannot acknowledge',
+  demand: oneFailover(null),
+  who: ({ leader }) => leader,
+  from: ({ standbys }) => standbys,
+  direction: 'both',
+});
+
+export const nodePartitionFromOneStandby = cutting({
+  name: 'node-partition-from-one-standby',
+  faults: ['F13'],
+  does: 'the link between the primary and one of its standbys is cut',
+  holds: 'commits go on: the other standby acknowledges, and one bad link is no reason for a failover',
+  demand: nothingHappens(STANDBY_LOST),
+  who: ({ leader }) => leader,
+  from: (stage) => [pick(stage.random, stage.standbys)],
+  direction: 'both',
+});
+
+export const standbyPartition = cutting({
+  name: 'standby-partition',
+  faults: ['F13'],
+  does: 'one standby node is cut off from everybody',
+  holds: 'commits go on: the other standby acknowledges',
+  demand: nothingHappens(STANDBY_LOST),
+  who: ({ standbys }) => standbys[0] ?? '',
+  from: (stage) => [stage.leader, ...stage.standbys.slice(1), ...etcdOf(stage), PROXY_NAME],
+  direction: 'both',
+});
+
+export const proxyPartitionFromEtcd = cutting({
+  name: 'proxy-partition-from-etcd',
+  faults: ['F8'],
+  does: 'the proxy is cut off from every etcd member',
+  holds: 'nothing happens: the proxy asks the agents',
+  demand: nothingHappens(ETCD_TROUBLE),
+  who: () => PROXY_NAME,
+  from: etcdOf,
+  direction: 'both',
+});

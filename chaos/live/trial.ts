@@ -1,0 +1,180 @@
+/**
+ * One trial from beginning to end: the cluster is whole, clients write steadily, something is done, everything is healed, the cluster becomes whole
+ * unaided, and every acknowledged row is looked up. Whatever the cluster fails to reach is part of the result; only Ctrl-C, or a cluster that was
+ * not well before anything was done to it, ends a trial without one.
+ */
+import { messageOf } from '../../shared/errors.ts';
+import { monotonicMs } from '../../shared/runtime/clock.ts';
+import type { Random } from '../../shared/runtime/random.ts';
+import { Interrupted, NotReached, throwIfInterrupted } from '../cluster/interrupted.ts';
+import { Wounds } from '../faults/fault.ts';
+import { directUri } from '../faults/ground.ts';
+import { countEarlierRows, readLedgerDigest, readLedgerRows } from '../ledger/read-rows.ts';
+import type { Cluster } from './bench.ts';
+import { Clients } from './clients.ts';
+import type { Trial } from './judge.ts';
+import { measure, type Evidence } from './measure.ts';
+import type { PlayOptions, Scenario } from './scenario.ts';
+import { Sight } from './sight.ts';
+import { Stage } from './stage.ts';
+
+const WHOLE_BEFORE_MS = 60_000;
+const STEADY_WITHIN_MS = 20_000;
+/** Judged by nobody but the reader: a clone of a small node takes some seconds, a rewind less. */
+const WHOLE_AFTER_MS = 90_000;
+const EQUAL_WITHIN_MS = 10_000;
+/** Quiet writing before and after, so that what lies between is the fault's doing. */
+const SETTLE_MS = 1_000;
+/** The lease is renewed once in so many milliseconds; the fault falls anywhere between two renewals. */
+const PHASE_MS = 1_000;
+
+export type TrialOptions = {
+  readonly cluster: Cluster;
+  readonly scenario: Scenario;
+  readonly trial: number;
+  readonly seed: string;
+  readonly random: Random;
+  readonly play: PlayOptions;
+  readonly signal: AbortSignal;
+  readonly onHappening: (text: string) => void;
+};
+
+export async function runTrial({ cluster, scenario, trial, seed, random, play, signal, onHappening }: TrialOptions): Promise<Trial> {
+  const { ground } = cluster;
+  const sight = new Sight(ground.plan);
+  const wounds = new Wounds();
+  const clients = new Clients(ground, cluster.beginTrial());
+  const stage = new Stage({ ground, sight, wounds, clients, random, signal, onHappening });
+  try {
+    await stage.untilWhole(WHOLE_BEFORE_MS);
+    await stage.castRoles();
+    await scenario.prepare?.(stage);
+    clients.start();
+    await untilSteady(stage);
+    await stage.castRoles();
+    const claimsBefore = (await sight.claims()).length;
+    await stage.pause(SETTLE_MS + random() * PHASE_MS);
+    const stopped = await played(scenario, stage, play);
+    const failures = await stage.healEverything();
+    if (failures.length > 0) throw new Error(`could not heal: ${failures.join('; ')}`);
+    const ending = await settle(stage, stopped);
+    await clients.stop();
+    const claims = (await sight.claims()).slice(claimsBefore);
+    const evidence = await gather(stage, { claims, isWhole: ending.wholeAfterMs !== null, rowsBefore: cluster.rowsSoFar });
+    const total = evidence.digests.find(({ digest }) => digest?.standby === false)?.digest?.rows;
+    if (total !== undefined) cluster.rememberRows(total);
+    return conclude(stage, { scenario: scenario.name, trial, seed, ...ending, figures: measure(evidence) });
+  } finally {
+    // After an interruption or a defect too; healing twice does no harm.
+    stage.close();
+    for (const failure of await wounds.healAll()) onHappening(`could not heal ${failure}`);
+    await clients.stop().catch(() => undefined);
+  }
+}
+
+async function untilSteady(stage: Stage): Promise<void> {
+  const sinceMs = monotonicMs();
+  await stage.until('every client writes', STEADY_WITHIN_MS, async () => (stage.clients.isSteadySince(sinceMs) ? true : null));
+}
+
+/** Null, or what the cluster did not reach. */
+async function played(scenario: Scenario, stage: Stage, options: PlayOptions): Promise<string | null> {
+  try {
+    await scenario.play(stage, options);
+    return null;
+  } catch (error) {
+    if (error instanceof Interrupted) throw error;
+    // What the cluster did not reach, or a fault that could not be done: neither may pass, and what clients saw is measured all the same.
+    const why = error instanceof NotReached ? error.message : `could not be played: ${messageOf(error)}`;
+    stage.say(why);
+    return why;
+  }
+}
+
+type Ending = Pick<Trial, 'stopped' | 'wholeAfterMs'>;
+
+/** The healed final phase: nobody helps any more. */
+async function settle(stage: Stage, stopped: string | null): Promise<Ending> {
+  try {
+    await stage.until('the cluster is whole', WHOLE_AFTER_MS, async () => stage.wholeAfterMs);
+    const { wholeAfterMs } = stage;
+    await untilSteady(stage);
+    await stage.pause(SETTLE_MS);
+    // What was whole once and is not any more has not healed.
+    await stage.untilWhole(WHOLE_AFTER_MS);
+    stage.say(`the cluster is whole, ${String(wholeAfterMs)} ms after it was left alone`);
+    return { stopped, wholeAfterMs };
+  } catch (error) {
+    if (!(error instanceof NotReached)) throw error;
+    stage.say(error.message);
+    const why = `${error.message}; ${(await stage.missing()) ?? 'nothing is missing'}`;
+    return { stopped: stopped === null ? why : `${stopped}; ${why}`, wholeAfterMs: null };
+  }
+}
+
+async function gather(
+  stage: Stage,
+  { claims, isWhole, rowsBefore }: Pick<Evidence, 'claims'> & { readonly isWhole: boolean; readonly rowsBefore: number },
+): Promise<Evidence> {
+  const { clients, faultMs } = stage;
+  const untilMs = clients.stoppedMs;
+  const sinceMs = faultMs ?? untilMs;
+  const entries = clients.entries();
+  // The leader of a cluster that is not whole has to have every row too; its standbys need not have come so far.
+  const leader = await stage.sight.servingLeader();
+  const { rows, earlier } = leader === null ? NOTHING_READ : await rowsOf(stage, leader.name, rowsBefore);
+  const epochsRaised = leader === null ? null : Number(leader.epoch) - stage.epoch;
+  const digests = isWhole ? await digestsOf(stage) : [];
+  return {
+    window: { faultMs: sinceMs, untilMs },
+    entries,
+    errors: clients.errorsSince(sinceMs),
+    rows,
+    earlier,
+    digests,
+    epochsRaised,
+    claims,
+  };
+}
+
+type RowsRead = Pick<Evidence, 'rows' | 'earlier'>;
+
+/** Who cannot be read from has shown nothing; the judge knows what to make of that. */
+const NOTHING_READ: RowsRead = { rows: null, earlier: null };
+
+async function rowsOf({ ground, clients }: Stage, leader: string, rowsBefore: number): Promise<RowsRead> {
+  const uri = directUri(ground, leader);
+  try {
+    const now = await countEarlierRows(uri, clients.range.from);
+    return { rows: await readLedgerRows(uri, clients.range), earlier: { before: rowsBefore, now } };
+  } catch {
+    return NOTHING_READ;
+  }
+}
+
+/** Standbys replay a little later; they get the time for it. */
+async function digestsOf(stage: Stage): Promise<Evidence['digests']> {
+  const deadlineMs = monotonicMs() + EQUAL_WITHIN_MS;
+  for (;;) {
+    throwIfInterrupted(stage.signal);
+    const digests = await Promise.all(
+      stage.ground.plan.nodes.map(async ({ name }) => ({
+        node: name,
+        digest: await readLedgerDigest(directUri(stage.ground, name)).catch(() => null),
+      })),
+    );
+    const isEqual = new Set(digests.map(({ digest }) => digest?.word)).size === 1;
+    if (isEqual || monotonicMs() > deadlineMs) return digests;
+    await stage.pause(100);
+  }
+}
+
+function conclude(stage: Stage, trial: Omit<Trial, 'leader' | 'findings' | 'happenings'>): Trial {
+  const { faultMs, leader, findings, happenings } = stage;
+  return {
+    ...trial,
+    leader,
+    findings,
+    happenings: happenings.map(({ atMs, text }) => ({ afterFaultMs: Math.round(atMs - (faultMs ?? atMs)), text })),
+  };
+}

@@ -1,0 +1,57 @@
+import { describe, expect, it } from 'vitest';
+import { reportOf, rowOf, rowOfRounds, tableOf, type Played } from '../../../../chaos/live/report.ts';
+import { goodFigures, goodTrial, nodeKillSample } from './samples.ts';
+
+const played: Played = { scenario: nodeKillSample, trials: [goodTrial, { ...goodTrial, trial: 2 }] };
+
+function report(of: readonly Played[]) {
+  return reportOf({
+    seed: '1',
+    backend: 'processes',
+    played: of,
+    notPlayed: [{ scenario: 'disk-full', why: 'it needs mounts' }],
+    rows: of.map(rowOf),
+  });
+}
+
+describe('the report', () => {
+  it('has a row for a scenario: count, median, worst, and the bound it is held against', () => {
+    expect(rowOf(played)).toMatchObject({
+      n: 2,
+      outageMs: { n: 2, median: 900, max: 900 },
+      lost: 0,
+      split: 0,
+      needless: 0,
+      verdict: 'pass',
+      reasons: [],
+    });
+    expect(tableOf(report([played]))).toContain('| node-kill');
+    expect(tableOf(report([played]))).toContain('1200 / 2000');
+  });
+
+  it('adds up what went wrong over all trials, and tells in which', () => {
+    const bad = { ...goodTrial, trial: 2, figures: { ...goodFigures, failovers: 3 } };
+    const row = rowOf({ scenario: nodeKillSample, trials: [goodTrial, bad] });
+    expect(row).toMatchObject({ needless: 2, verdict: 'fail' });
+    expect(row.reasons).toEqual([{ kind: 'wrong', text: 'trial 2: 2 needless failovers' }]);
+  });
+
+  it('fails when nothing was played', () => {
+    expect(rowOf({ scenario: nodeKillSample, trials: [] }).verdict).toBe('fail');
+    expect(rowOfRounds([]).verdict).toBe('fail');
+    expect(reportOf({ seed: '1', backend: 'processes', played: [], notPlayed: [], rows: [] }).verdict).toBe('fail');
+  });
+
+  it('tells what was not played, and why', () => {
+    expect(tableOf(report([played]))).toContain('not played: disk-full: it needs mounts');
+  });
+
+  it('judges every random round by its own demand', () => {
+    const harmless = {
+      ...nodeKillSample,
+      demand: { ...nodeKillSample.demand, outage: null, freshOutage: null, failovers: { least: 0, most: 0 } },
+    };
+    const row = rowOfRounds([played, { scenario: harmless, trials: [{ ...goodTrial, trial: 2 }] }]);
+    expect(row).toMatchObject({ n: 3, needless: 1, verdict: 'fail' });
+  });
+});
