@@ -15,6 +15,8 @@ import { keepSlots } from './slots.ts';
 
 /** A standby that cannot stream for this long from a healthy primary is missing WAL that the primary no longer has. */
 const NOT_STREAMING_LIMIT_MS = 15_000;
+/** It was started and did not come up, or is no data directory: what another copy may mend. A full disk, a busy port or a permission it does not. */
+const OF_THE_DATA = ['PGB-1313', 'PGB-1106'] as const;
 const OFF_THE_ROAD = 'its WAL goes beyond the point where the newer epoch began';
 
 export function decideAsFollower(facts: Facts, memory: Memory, present: Present): Decision {
@@ -41,6 +43,10 @@ export function decideAsFollower(facts: Facts, memory: Memory, present: Present)
       }
       return keepFollowing(facts, memory, record);
   }
+}
+
+function isOfTheData(failure: string): boolean {
+  return OF_THE_DATA.some((code) => failure.startsWith(code));
 }
 
 function foreign(facts: Facts, memory: Memory, record: LeaderRecord): Decision {
@@ -98,7 +104,8 @@ function startAgain(facts: Facts, memory: Memory, present: Present): Decision {
     return rejoin(facts, memory, record, memory.rebuild.why);
   if (!mayRetry(facts, 'start-standby')) {
     const failure = facts.failures.get('start-standby');
-    if (failure !== undefined && failure.count >= 5) return rejoin(facts, memory, record, `it does not start as a standby: ${failure.why}`);
+    if (failure !== undefined && failure.count >= 5 && isOfTheData(failure.why))
+      return rejoin(facts, memory, record, `it does not start as a standby: ${failure.why}`);
     return decision(memory, 'rejoining', `start failed: ${failure?.why ?? ''}; trying again shortly`);
   }
   return decision(memory, 'following', 'starting as a standby', job({ kind: 'start-standby', record, follow: mayFollow(facts, record) }));

@@ -56,7 +56,7 @@ export async function answer({ store, postgres, guard, files, peers, disk }: Wor
     case 'say-down':
       return peers.down(ask.url, ask.epoch, ask.holder, ask.timeoutMs, signal);
     case 'probe':
-      return postgres.probe(ask, ask.deadlineMs);
+      return postgres.probe(ask, ask.deadlineMs, signal);
     case 'look':
       return { state: await postgres.observe(ask.deadlineMs), open: postgres.isOpen() };
     case 'stroke':

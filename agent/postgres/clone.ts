@@ -27,7 +27,7 @@ export async function clone(server: LocalServer, { source, member, systemId }: C
   const why = server.whyNotDead();
   if (why !== null) return failed('PGB-1304', why);
   await server.config.load();
-  const slot = await ensureSlotAt(server, source);
+  const slot = await ensureSlotAt(server, source, signal);
   if (slot.kind === 'failed') return slot;
   const fresh = await prepareNew(context);
   const copied = await copy(server, source, fresh, signal);

@@ -35,21 +35,24 @@ const TEXT_TYPES = { getTypeParser: () => (value: string) => value } as const;
 export class ControlSession {
   readonly #client: pg.Client;
   readonly #socket: Socket;
+  readonly #signal: AbortSignal;
   #open = true;
 
-  private constructor(client: pg.Client, socket: Socket) {
+  private constructor(client: pg.Client, socket: Socket, signal: AbortSignal) {
     this.#client = client;
     this.#socket = socket;
+    this.#signal = signal;
     // An error of an idle session only means that it is over; the next query says so to whoever asks.
     client.on('error', () => this.destroy());
     client.on('end', () => this.destroy());
   }
 
-  static async open(login: Login, deadlineMs: number): Promise<ControlSession> {
+  /** `signal` ends the session, whatever it is waiting for: a job that was pushed aside must not hold up the one that pushed it. */
+  static async open(login: Login, deadlineMs: number, signal: AbortSignal = NEVER): Promise<ControlSession> {
     const startedAtMs = monotonicMs();
     const socket = new Socket();
     const client = new pg.Client({
-      host: await hostOf(login, deadlineMs),
+      host: await hostOf(login, deadlineMs, signal),
       port: login.port,
       user: login.user,
       password: login.password,
@@ -61,7 +64,7 @@ export class ControlSession {
       types: TEXT_TYPES,
       ssl: false,
     } as pg.ClientConfig);
-    const session = new ControlSession(client, socket);
+    const session = new ControlSession(client, socket, signal);
     await session.#within(client.connect(), deadlineMs - (monotonicMs() - startedAtMs), 'connecting');
     return session;
   }
@@ -93,14 +96,16 @@ export class ControlSession {
   async #within<T>(work: Promise<T>, deadlineMs: number, what: string): Promise<T> {
     const startedAtMs = monotonicMs();
     let timer: NodeJS.Timeout | undefined;
+    let onAbort = (): void => undefined;
     const late = new Promise<never>((_resolve, reject) => {
-      timer = setTimeout(
-        () => {
-          this.destroy();
-          reject(new SlowServerError(`${what} took longer than ${String(Math.round(monotonicMs() - startedAtMs))} ms`));
-        },
-        Math.max(0, deadlineMs),
-      );
+      const giveUp = (why: string): void => {
+        this.destroy();
+        reject(new SlowServerError(`${what} ${why} ${String(Math.round(monotonicMs() - startedAtMs))} ms`));
+      };
+      timer = setTimeout(() => giveUp('took longer than'), Math.max(0, deadlineMs));
+      onAbort = (): void => giveUp('was given up after');
+      if (this.#signal.aborted) onAbort();
+      else this.#signal.addEventListener('abort', onAbort, { once: true });
     });
     try {
       return await Promise.race([work, late]);
@@ -110,14 +115,15 @@ export class ControlSession {
       throw error;
     } finally {
       clearTimeout(timer);
+      this.#signal.removeEventListener('abort', onAbort);
     }
   }
 }
 
 /** The library would ask for the name by itself, past the one place where questions that nobody answers are kept from piling up. */
-async function hostOf({ host }: Login, deadlineMs: number): Promise<string> {
+async function hostOf({ host }: Login, deadlineMs: number, signal: AbortSignal): Promise<string> {
   if (host.startsWith('/') || isIP(host) !== 0) return host;
-  const [address] = await addressesOf(host, deadlineMs, NEVER);
+  const [address] = await addressesOf(host, deadlineMs, signal);
   if (address === undefined) throw new SlowServerError(`${host} has no address, or nobody says which`);
   return address;
 }

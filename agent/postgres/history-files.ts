@@ -3,7 +3,7 @@
  * at a start. A standby restarted while its highest history file is a stub never comes up, and a half-written one is no better; so files above
  * the timeline of the last valid record go before every start. On a promoted node stubs stay: followers fetch every id up to its own.
  */
-import { chown, open, readdir, readFile, rm } from 'node:fs/promises';
+import { readdir, readFile, rm } from 'node:fs/promises';
 import { join } from 'node:path';
 import { systemErrorCode } from '../../shared/errors.ts';
 import {
@@ -17,7 +17,7 @@ import {
 } from '../../shared/domain/timeline.ts';
 import type { Lsn } from '../../shared/domain/lsn.ts';
 import type { OsUser } from '../guard/os-user.ts';
-import { syncDirectory } from './files.ts';
+import { syncDirectory, writeDurably } from './files.ts';
 
 /** The ids that have a history file, stubs included, in rising order. */
 export async function historyIds(walDir: string): Promise<readonly TimelineId[]> {
@@ -59,18 +59,8 @@ export async function writeStubs(walDir: string, own: TimelineId, reserved: Time
   const present = new Set(await historyIds(walDir));
   // What an attempt of our own left behind would push PostgreSQL to an id that nobody reserved.
   await removeHistoryAbove(walDir, timelineId(reserved - 1));
-  let written = false;
   for (let id = own + 1; id < reserved; id += 1) {
-    if (present.has(timelineId(id))) continue;
-    const file = await open(join(walDir, historyFileName(timelineId(id))), 'w', 0o600);
-    try {
-      await file.writeFile(`${STUB_HISTORY_LINE}\n`);
-      await file.sync();
-    } finally {
-      await file.close();
-    }
-    if (owner !== null) await chown(join(walDir, historyFileName(timelineId(id))), owner.uid, owner.gid);
-    written = true;
+    // In its place only when it is PostgreSQL's own: a startup process that waits for WAL opens it at any moment, and ends when it may not.
+    if (!present.has(timelineId(id))) await writeDurably(join(walDir, historyFileName(timelineId(id))), `${STUB_HISTORY_LINE}\n`, owner);
   }
-  if (written) await syncDirectory(walDir);
 }

@@ -164,7 +164,7 @@ class LocalPostgres implements Postgres {
     return poll({ everyMs: POSITION_POLL_MS, deadlineMs: POSITION_DEADLINE_MS, signal }, () => this.#runningPosition());
   }
 
-  async probe({ host, port }: { readonly host: string; readonly port: number }, deadlineMs: number): Promise<boolean> {
+  async probe({ host, port }: { readonly host: string; readonly port: number }, deadlineMs: number, signal: AbortSignal): Promise<boolean> {
     try {
       const { replicationPassword } = this.#server.context.secrets;
       const session = await ControlSession.open(
@@ -178,6 +178,7 @@ class LocalPostgres implements Postgres {
           replication: true,
         },
         deadlineMs,
+        signal,
       );
       try {
         await session.query('IDENTIFY_SYSTEM', deadlineMs);

@@ -70,8 +70,8 @@ export class LocalServer {
     return ControlSession.open({ ...this.#login(MONITOR_ROLE, this.context.secrets.monitorPassword), options }, deadlineMs);
   }
 
-  async replicationSession(deadlineMs = CONNECT_DEADLINE_MS): Promise<ControlSession> {
-    return ControlSession.open(this.#login(REPLICATION_ROLE, this.context.secrets.replicationPassword), deadlineMs);
+  async replicationSession(signal: AbortSignal): Promise<ControlSession> {
+    return ControlSession.open(this.#login(REPLICATION_ROLE, this.context.secrets.replicationPassword), CONNECT_DEADLINE_MS, signal);
   }
 
   dropSession(): void {

@@ -132,7 +132,7 @@ export interface Postgres {
   position(signal: AbortSignal): Promise<WalExtent | null>;
 
   /** Does that PostgreSQL answer a question over the replication protocol? A sign of life (P10), asked past its agent. */
-  probe(target: { readonly host: string; readonly port: number }, deadlineMs: number): Promise<boolean>;
+  probe(target: { readonly host: string; readonly port: number }, deadlineMs: number, signal: AbortSignal): Promise<boolean>;
 
   /** A tiny transactional message, flushed here and waiting for nobody. One that hangs is waited for again, so that there is never a second one. */
   stroke(deadlineMs: number): Promise<Outcome>;

@@ -54,7 +54,7 @@ export async function rewind(server: LocalServer, { source, member, fork }: Rewi
   const own = await readStoppedExtent(context, dataDir, control, signal);
   if (own === null) return failed('PGB-1311', 'the end of the own WAL is unknown');
   await removeHistoryAbove(walDirectory(dataDir), own.history.timeline);
-  const leader = await prepareSource(server, source, control);
+  const leader = await prepareSource(server, source, control, signal);
   if (leader.kind === 'failed') return leader;
   await archiveTail(server, own, fork ?? forkOf(own, leader.extent), control, signal);
   // The single-user recovery inside pg_rewind must come up as what the directory is.
@@ -96,7 +96,7 @@ type Source = { readonly kind: 'ready'; readonly extent: WalExtent } | Extract<O
  * Below 16 pg_rewind compares the *checkpoint's* timeline: just after a promotion it would find nothing to do. So the source checkpoints first,
  * and its history is read for our own comparison.
  */
-async function prepareSource(server: LocalServer, source: Follow, control: ControlData): Promise<Source> {
+async function prepareSource(server: LocalServer, source: Follow, control: ControlData, signal: AbortSignal): Promise<Source> {
   const { context } = server;
   const session = await ControlSession.open(
     {
@@ -108,6 +108,7 @@ async function prepareSource(server: LocalServer, source: Follow, control: Contr
       applicationName: 'pgbaton-rewind',
     },
     QUERY_DEADLINE_MS,
+    signal,
   );
   try {
     await session.query(checkpointSql(context.majorVersion), CHECKPOINT_DEADLINE_MS);
@@ -118,7 +119,7 @@ async function prepareSource(server: LocalServer, source: Follow, control: Contr
     if (row === undefined || text(row, 'standby') !== 'false') return failed('PGB-1311', 'the source is not a primary');
     if (text(row, 'system_id') !== control.systemId)
       return failed('PGB-1301', `the source is of cluster ${text(row, 'system_id') ?? 'unknown'}`);
-    const extent = await sourceExtent(server, source);
+    const extent = await sourceExtent(server, source, signal);
     if (extent === null) return failed('PGB-1311', 'the history of the source cannot be read');
     if (Number(text(row, 'checkpointed')) !== extent.history.timeline)
       return failed('PGB-1311', 'the checkpoint of the source is not on its timeline yet');
@@ -128,8 +129,8 @@ async function prepareSource(server: LocalServer, source: Follow, control: Contr
   }
 }
 
-async function sourceExtent(server: LocalServer, source: Follow): Promise<WalExtent | null> {
-  const session = await walsenderSession(server, source);
+async function sourceExtent(server: LocalServer, source: Follow, signal: AbortSignal): Promise<WalExtent | null> {
+  const session = await walsenderSession(server, source, signal);
   try {
     const [identity] = await session.query('IDENTIFY_SYSTEM', QUERY_DEADLINE_MS);
     const timeline = timelineId(Number(identity === undefined ? Number.NaN : text(identity, 'timeline')));

@@ -16,7 +16,7 @@ const OUR_SLOT = /^pgbaton_[a-z0-9_]+$/;
 const READ_SLOT_VERSION = 150_000;
 
 export async function keepSlots(server: LocalServer, wanted: readonly string[], signal: AbortSignal): Promise<Outcome> {
-  const session = await server.replicationSession();
+  const session = await server.replicationSession(signal);
   try {
     const rows = await session.query(
       "select slot_name as name, active::text as active, restart_lsn::text as restart, wal_status as status from pg_replication_slots where slot_type = 'physical'",
@@ -32,12 +32,13 @@ export async function keepSlots(server: LocalServer, wanted: readonly string[], 
     for (const [name, row] of present)
       if (OUR_SLOT.test(name) && !wanted.includes(name) && text(row, 'active') === 'false') await dropSlot(session, name);
     const { follow } = server.config.rendered;
-    if (follow !== null && !signal.aborted)
+    if (follow !== null)
       await advance(
         server,
         session,
         follow,
         wanted.filter((name) => present.has(name)),
+        signal,
       );
     return DONE;
   } finally {
@@ -46,8 +47,8 @@ export async function keepSlots(server: LocalServer, wanted: readonly string[], 
 }
 
 /** A slot on another server, made before anybody points at it. */
-export async function ensureSlotAt(server: LocalServer, source: Follow): Promise<Outcome> {
-  const session = await walsenderSession(server, source);
+export async function ensureSlotAt(server: LocalServer, source: Follow, signal: AbortSignal): Promise<Outcome> {
+  const session = await walsenderSession(server, source, signal);
   try {
     await session.query(`CREATE_REPLICATION_SLOT "${source.slot}" PHYSICAL RESERVE_WAL`, QUERY_DEADLINE_MS);
     return DONE;
@@ -63,7 +64,7 @@ export async function ensureSlotAt(server: LocalServer, source: Follow): Promise
 }
 
 /** A session of the replication protocol on the node one follows. */
-export async function walsenderSession(server: LocalServer, source: Follow): Promise<ControlSession> {
+export async function walsenderSession(server: LocalServer, source: Follow, signal: AbortSignal): Promise<ControlSession> {
   const { replicationPassword } = server.context.secrets;
   return ControlSession.open(
     {
@@ -76,16 +77,23 @@ export async function walsenderSession(server: LocalServer, source: Follow): Pro
       replication: true,
     },
     CONNECT_DEADLINE_MS,
+    signal,
   );
 }
 
-async function advance(server: LocalServer, session: ControlSession, source: Follow, names: readonly string[]): Promise<void> {
+async function advance(
+  server: LocalServer,
+  session: ControlSession,
+  source: Follow,
+  names: readonly string[],
+  signal: AbortSignal,
+): Promise<void> {
   const [version] = await session.query(
     "select current_setting('server_version_num') as num, pg_is_in_recovery()::text as standby",
     QUERY_DEADLINE_MS,
   );
   if (version === undefined || text(version, 'standby') !== 'true' || Number(text(version, 'num')) < READ_SLOT_VERSION) return;
-  const primary = await walsenderSession(server, source);
+  const primary = await walsenderSession(server, source, signal);
   try {
     const restarts = new Map<string, Lsn>();
     for (const name of [...names, source.slot]) {

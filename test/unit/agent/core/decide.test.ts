@@ -367,6 +367,33 @@ test('news of a death is void once the leader has said again that it serves', ()
   expect(kinds(decide(factsOf({ down, peers: back }), EMPTY_MEMORY).actions)).toEqual([]);
 });
 
+test('a standby that does not start is made anew only when that can help', () => {
+  const stopped = {
+    kind: 'stopped',
+    systemId: SYSTEM_ID,
+    wasPrimary: false,
+    cleanly: false,
+    extent: { history: rootHistory(timelineId(1)), lsn: lsn(500n) },
+  } as const;
+  const after = (why: string): readonly string[] =>
+    kinds(
+      decide(
+        factsOf(
+          {
+            server: { state: stopped, seenAtMs: NOW_MS },
+            failures: new Map([['start-standby', { atMs: NOW_MS - 100, count: 9, why }]]),
+            peers: peersOf(peerOf(N1, { servingAsPrimary: true })),
+          },
+          { view: presentOf(recordOf({ set: memberSet([N3], 1) })) },
+        ),
+        EMPTY_MEMORY,
+      ).actions,
+    );
+  expect(after('PGB-1313 it ended while starting')).toEqual(['job:clone']);
+  for (const why of ['PGB-1104 no space left on device', 'PGB-1101 somebody else listens', 'PGB-1105 permission denied'])
+    expect(after(why)).toEqual([]);
+});
+
 describe('a store that went back', () => {
   test('stops everything', () => {
     const made = decide(factsOf({}, { regressed: 'PGB-1203 the leader record went back' }), EMPTY_MEMORY);
