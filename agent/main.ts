@@ -209,6 +209,7 @@ async function openNodeFile(files: NodeFileStore): Promise<NodeFile> {
     accepted: null,
     promotion: null,
     dir: 'absent',
+    unfit: null,
     nodes: [],
   };
   const started: NodeFile = { ...file, bootCount: file.bootCount + 1 };

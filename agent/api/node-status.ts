@@ -26,6 +26,7 @@ export function peerStatusOf(facts: Facts): StatusReply {
     accepted: file.accepted === null ? null : { epoch: file.accepted.epoch, seq: file.accepted.seq },
     priority: self.priority,
     extent: ownExtent(facts.server.state),
+    leads: leads(facts) || isPromoted(facts),
     servingAsPrimary: leads(facts) && facts.open,
     healthy: isHealthy(facts),
     holderSilentMs: store.view.kind === 'present' ? holderSilentMs(facts, store.view.record) : null,
@@ -56,6 +57,16 @@ function leads(facts: Facts): boolean {
   if (state.kind !== 'running' || state.facts.inRecovery || facts.nowMs - seenAtMs > SEEN_LATELY_MS) return false;
   const authority = authorityOf(facts, record);
   return authority !== null && facts.nowMs < authority.untilMs;
+}
+
+/** Claimed and promoted, and waiting for the members it needs: whoever has to come back to it may. */
+function isPromoted(facts: Facts): boolean {
+  const record = recordInForce(facts);
+  if (record === null || record.state.kind !== 'promoting') return false;
+  const { state, seenAtMs } = facts.server;
+  if (state.kind !== 'running' || state.facts.inRecovery || facts.nowMs - seenAtMs > SEEN_LATELY_MS) return false;
+  const authority = authorityOf(facts, record);
+  return state.facts.history.timeline === record.timeline && authority !== null && facts.nowMs < authority.untilMs;
 }
 
 export function nodeStatusOf(parts: {

@@ -26,8 +26,7 @@ export function addPeerRoutes(app: FastifyInstance, { loop, facts, peerToken }: 
   });
   app.post('/peer/testimony', { onRequest }, async () => testimonyToWire(testimonyOf(facts())));
   app.post('/peer/down', { onRequest }, async (request, reply) => {
-    const { epoch, holder } = parse(downSchema, request.body);
-    loop.feed({ kind: 'heard-down', epoch, holder });
+    loop.feed({ kind: 'heard-down', ...parse(downSchema, request.body) });
     return reply.code(202).send({});
   });
   app.post('/peer/claimed', { onRequest }, async (_request, reply) => {

@@ -14,9 +14,12 @@ export type Job =
   | { readonly kind: 'discard' }
   | { readonly kind: 'clone'; readonly from: MemberId; readonly epoch: Epoch }
   | { readonly kind: 'rewind'; readonly from: MemberId; readonly epoch: Epoch }
-  | { readonly kind: 'start-standby'; readonly record: LeaderRecord; readonly follow: boolean }
+  /** `unfit`: noted durably before it runs, because it may follow nobody (T11 starts what nothing else would). */
+  | { readonly kind: 'start-standby'; readonly record: LeaderRecord; readonly follow: boolean; readonly unfit: string | null }
   | { readonly kind: 'start-primary'; readonly record: LeaderRecord }
   | { readonly kind: 'kill'; readonly why: string }
+  /** Notes durably that the directory has to be made anew, then kills. */
+  | { readonly kind: 'condemn'; readonly why: string }
   | { readonly kind: 'follow'; readonly record: LeaderRecord }
   /** P4.2 for `ballot`: persist, cut, read the position, answer. */
   | { readonly kind: 'promise'; readonly ballot: Epoch }
@@ -49,7 +52,7 @@ export type Action =
       readonly history: HistoryEntry | null;
     }
   | { readonly kind: 'renew'; readonly record: LeaderRecord; readonly modRevision: bigint }
-  | { readonly kind: 'say-down'; readonly epoch: Epoch; readonly to: readonly MemberId[] }
+  | { readonly kind: 'say-down'; readonly epoch: Epoch; readonly why: 'down' | 'sick'; readonly to: readonly MemberId[] }
   | {
       readonly kind: 'ask-promises';
       readonly ballot: Epoch;

@@ -35,7 +35,7 @@ export function triggerOf(facts: Facts, memory: Memory, present: Present): Trigg
     record.mode === 'quorum' &&
     !isBackSince(facts, record, down.heardAtMs)
   )
-    return 'down';
+    return down.why;
   if (takeover !== null && takeover.epoch === record.epoch) return 'operator';
   if (store.lastReadAtMs === null || nowMs - store.lastReadAtMs > record.ttlMs / 4) return null;
   return isSuspected(facts, memory, present) ? 'suspicion' : ttlTrigger(facts, present);
@@ -43,11 +43,14 @@ export function triggerOf(facts: Facts, memory: Memory, present: Present): Trigg
 
 /** The record has gone unrenewed for ttl, seen by an unbroken row of successful reads: silence of etcd is not silence of the leader. */
 function ttlTrigger(facts: Facts, { record, firstSeenAtMs }: Present): Trigger | null {
-  const patienceMs = record.mode === 'async' ? record.ttlMs * (1 + facts.self.policy.clockDrift) : record.ttlMs;
   const since = facts.store.unbrokenSinceMs;
   // A leader that is cut off from etcd alone keeps its authority by confirmations; whoever hears it leaves it in peace.
   if (since === null || (record.mode === 'quorum' && isHeardServing(facts, record))) return null;
-  return facts.reached(Math.max(since, firstSeenAtMs) + patienceMs) ? 'ttl' : null;
+  return facts.reached(Math.max(since, firstSeenAtMs) + patienceMs(facts, record)) ? 'ttl' : null;
+}
+
+function patienceMs(facts: Facts, { mode, ttlMs }: LeaderRecord): number {
+  return mode === 'async' ? ttlMs * (1 + facts.self.policy.clockDrift) : ttlMs;
 }
 
 /** Null: this node has no business in this election, let it act as a follower. */
@@ -290,6 +293,14 @@ function decideWithoutVote(
     });
   }
   if (!contains(boundary, record.floor)) return decision(memory, 'candidate', 'does not contain the floor');
+  // P9: the last leader said where it ended, and we lack some of it; whoever has it all gets the time of a lease to come.
+  if (record.state.kind === 'released' && record.state.final !== null && !facts.reached(present.firstSeenAtMs + patienceMs(facts, record)))
+    return decision(
+      memory,
+      'candidate',
+      `lacks what the last leader had up to ${formatPosition(record.state.final)}; leaving others the time`,
+      ...ask,
+    );
   if (record.observed !== null && !isWithin(boundary, record.observed, facts.self.policy.maxLagBytes)) {
     return decision(memory, 'candidate', `more than ${String(facts.self.policy.maxLagBytes)} bytes behind the last recorded position`);
   }

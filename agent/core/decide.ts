@@ -11,7 +11,7 @@ import { decideAsFollower } from './follower.ts';
 import { decideAsHolder } from './holder.ts';
 import type { Memory } from './memory.ts';
 import { whyNotOurs } from './own-directory.ts';
-import { noteSuspicion } from './suspicion.ts';
+import { noteClaim } from './unrest.ts';
 
 /** These may push aside whatever the local PostgreSQL is being asked to do (P4.2: a promise cancels a pending start or promotion). */
 const PREEMPTING: ReadonlySet<string> = new Set(['promise', 'kill']);
@@ -49,9 +49,10 @@ function decideFreely(facts: Facts, memory: Memory): Decision {
 
 function decideWithRecord(facts: Facts, memory: Memory, present: Present): Decision {
   const { record } = present;
-  if (record.holder === facts.self.member) return decideAsHolder(facts, { ...memory, candidacy: null }, present);
+  const noted = noteClaim(facts, memory, record);
+  if (record.holder === facts.self.member) return decideAsHolder(facts, { ...noted, candidacy: null }, present);
   const other: Memory = {
-    ...noteSuspicion(facts, memory, record),
+    ...noted,
     crash: null,
     promotingSinceMs: null,
     promisedAboveSinceMs: null,

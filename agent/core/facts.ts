@@ -68,6 +68,9 @@ export type PeerStatus = {
   readonly priority: number;
   /** End of its WAL; null when it cannot say. */
   readonly extent: WalExtent | null;
+  /** Holds the record and runs as its primary by right; it may still be waiting for the members it needs. */
+  readonly leads: boolean;
+  /** And lets clients in. */
   readonly servingAsPrimary: boolean;
   /** Its PostgreSQL runs and does its work. */
   readonly healthy: boolean;
@@ -130,8 +133,8 @@ export type Facts = {
   /** Incarnations that have asked this holder to be let go: their data is about to be made anew. */
   readonly leaving: ReadonlySet<MemberId>;
   readonly answers: readonly PromiseAnswer[];
-  /** The holder's agent said that its PostgreSQL is dead. */
-  readonly down: { readonly epoch: Epoch; readonly holder: MemberId; readonly heardAtMs: number } | null;
+  /** The holder's agent said that its PostgreSQL is dead, or does no work and is given up. */
+  readonly down: { readonly epoch: Epoch; readonly holder: MemberId; readonly why: 'down' | 'sick'; readonly heardAtMs: number } | null;
   /** An operator asked this node to take over from that epoch. */
   readonly takeover: {
     readonly epoch: Epoch;

@@ -5,7 +5,9 @@
 import type { LeaderRecord } from '../../shared/domain/leader-record.ts';
 import { memberSet, quorumFor, sameSet } from '../../shared/domain/member-set.ts';
 import { nameOf } from '../../shared/domain/node-id.ts';
+import type { TimelineHistory } from '../../shared/domain/timeline.ts';
 import type { WalExtent } from '../../shared/domain/wal-position.ts';
+import type { ServerState } from '../postgres/port.ts';
 import { alarmed, decision, job, mayRetry, type Decision, type Present } from './decision.ts';
 import { isOurUnnoted } from './own-directory.ts';
 import { isOnRoad, ownExtent, roadTo, settledExtent } from './extent.ts';
@@ -45,6 +47,10 @@ export function decideAsFollower(facts: Facts, memory: Memory, present: Present)
   }
 }
 
+function isLed(facts: Facts, record: LeaderRecord): boolean {
+  return facts.peers.get(nameOf(record.holder))?.leads === true && (record.state.kind === 'serving' || record.state.kind === 'promoting');
+}
+
 function isOfTheData(failure: string): boolean {
   return OF_THE_DATA.some((code) => failure.startsWith(code));
 }
@@ -57,7 +63,8 @@ function foreign(facts: Facts, memory: Memory, record: LeaderRecord): Decision {
 }
 
 function join(facts: Facts, memory: Memory, record: LeaderRecord): Decision {
-  if (record.state.kind !== 'serving')
+  // One that has promoted may be waiting for nobody but us.
+  if (record.state.kind !== 'serving' && !isLed(facts, record))
     return decision(memory, 'joining', `waiting for a serving leader to clone from (the record is ${record.state.kind})`);
   if (!mayRetry(facts, 'clone'))
     return decision(memory, 'joining', `clone failed: ${facts.failures.get('clone')?.why ?? ''}; trying again shortly`);
@@ -95,20 +102,39 @@ function startAgain(facts: Facts, memory: Memory, present: Present): Decision {
     return decision(memory, 'rejoining', 'waiting for the history of the newer epochs', { kind: 'read-store', why: 'history' });
   if (state.extent === null) return rejoin(facts, memory, record, 'the end of the local WAL cannot be read');
   if (isPromotionCut(facts, record)) return rejoin(facts, memory, record, 'a promotion of its own was cut short');
+  const unfit = whyUnfit(facts, state, state.extent, road);
   // T11: an operator takes what is here for the best there is, wherever it has gone.
   if (facts.takeover?.force === true && mayRetry(facts, 'start-standby'))
-    return decision(memory, 'following', 'starting as a standby to be forced', job({ kind: 'start-standby', record, follow: false }));
-  if (!isOnRoad(state.extent, road)) return rejoin(facts, memory, record, OFF_THE_ROAD);
-  if (state.wasPrimary && !wasOurs(facts, state.extent)) return rejoin(facts, memory, record, 'somebody promoted it past pgbaton');
-  if (memory.rebuild?.epoch === record.epoch && memory.rebuild.member === facts.self.member)
-    return rejoin(facts, memory, record, memory.rebuild.why);
+    return decision(
+      memory,
+      'following',
+      'starting as a standby to be forced',
+      job({ kind: 'start-standby', record, follow: false, unfit }),
+    );
+  if (unfit !== null) return rejoin(facts, memory, record, unfit);
   if (!mayRetry(facts, 'start-standby')) {
     const failure = facts.failures.get('start-standby');
     if (failure !== undefined && failure.count >= 5 && isOfTheData(failure.why))
       return rejoin(facts, memory, record, `it does not start as a standby: ${failure.why}`);
     return decision(memory, 'rejoining', `start failed: ${failure?.why ?? ''}; trying again shortly`);
   }
-  return decision(memory, 'following', 'starting as a standby', job({ kind: 'start-standby', record, follow: mayFollow(facts, record) }));
+  return decision(
+    memory,
+    'following',
+    'starting as a standby',
+    job({ kind: 'start-standby', record, follow: mayFollow(facts, record), unfit: null }),
+  );
+}
+
+function whyUnfit(
+  facts: Facts,
+  { wasPrimary }: Extract<ServerState, { kind: 'stopped' }>,
+  extent: WalExtent,
+  road: TimelineHistory,
+): string | null {
+  if (facts.file.unfit !== null) return facts.file.unfit;
+  if (!isOnRoad(extent, road)) return OFF_THE_ROAD;
+  return wasPrimary && !wasOurs(facts, extent) ? 'somebody promoted it past pgbaton' : null;
 }
 
 /**
@@ -133,8 +159,8 @@ export function mayFollow(facts: Facts, record: LeaderRecord): boolean {
 
 function rejoin(facts: Facts, memory: Memory, record: LeaderRecord, why: string): Decision {
   const { state } = facts.server;
-  if (record.state.kind !== 'serving' || facts.peers.get(nameOf(record.holder))?.servingAsPrimary !== true) {
-    return decision(memory, 'rejoining', `${why}; waiting for a serving leader`);
+  if (!isLed(facts, record)) {
+    return decision(memory, 'rejoining', `${why}; waiting for a leader that runs`);
   }
   // P7.8, I14: no directory is altered while its incarnation may still be asked for acknowledged WAL.
   if (record.set.members.includes(facts.self.member)) {
@@ -142,16 +168,12 @@ function rejoin(facts: Facts, memory: Memory, record: LeaderRecord, why: string)
     return decision(memory, 'rejoining', waiting, ...(mayRetry(facts, 'leave') ? [job({ kind: 'leave', from: record.holder })] : []));
   }
   // Nothing in the directory will say afterwards why it was stopped; without the note it would be started again, and again.
-  if (state.kind === 'running' || state.kind === 'starting')
-    return decision(
-      { ...memory, rebuild: { member: facts.self.member, epoch: record.epoch, why } },
-      'rejoining',
-      why,
-      job({ kind: 'kill', why: 'rebuild' }),
-    );
+  if (state.kind === 'running' || state.kind === 'starting') return decision(memory, 'rejoining', why, job({ kind: 'condemn', why }));
   // Not one that never began, because the leader would not let us go yet.
   const rewindFailed = facts.failures.get('rewind')?.why.startsWith('PGB-1311') === true;
-  if (state.kind === 'stopped' && state.wasPrimary && !rewindFailed && facts.file.dir === 'ok') {
+  const mayRewind = state.kind === 'stopped' && state.wasPrimary && !rewindFailed && facts.file.dir === 'ok';
+  // pg_rewind goes by the numbers of timelines, and would find nothing to do between two of the same number (H4).
+  if (mayRewind && state.extent !== null && wasOurs(facts, state.extent)) {
     return decision(memory, 'rejoining', `${why}: rewinding`, job({ kind: 'rewind', from: record.holder, epoch: record.epoch }));
   }
   if (!mayRetry(facts, 'clone')) return decision(memory, 'rejoining', `clone failed: ${facts.failures.get('clone')?.why ?? ''}`);
@@ -168,6 +190,7 @@ function keepFollowing(facts: Facts, memory: Memory, record: LeaderRecord): Deci
       `promised epoch ${facts.file.promised.toString()}, the record is ${record.state.kind} at ${record.epoch.toString()}`,
     );
   }
+  if (facts.file.unfit !== null) return rejoin(facts, memory, record, facts.file.unfit);
   const isAttached = facts.following !== null && facts.following.epoch === record.epoch && facts.following.holder === record.holder;
   if (!isAttached || state.facts.receiver !== 'streaming') {
     const astray = leaveTheRoad(facts, memory, record);
@@ -218,7 +241,7 @@ function rest(facts: Facts, memory: Memory, record: LeaderRecord): Decision {
 }
 
 function waitToStream(facts: Facts, memory: Memory, record: LeaderRecord): Decision {
-  const healthy = record.state.kind === 'serving' && facts.peers.get(nameOf(record.holder))?.servingAsPrimary === true;
+  const healthy = isLed(facts, record);
   const since = healthy ? (memory.notStreamingSinceMs ?? facts.nowMs) : null;
   const next: Memory = { ...memory, notStreamingSinceMs: since };
   if (since !== null && facts.reached(since + NOT_STREAMING_LIMIT_MS))

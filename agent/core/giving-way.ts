@@ -7,20 +7,27 @@ import { decision, job, mayRetry, type Decision, type Present } from './decision
 import type { Facts } from './facts.ts';
 import { isSomebodyHealthier, whySick } from './health.ts';
 import type { Memory } from './memory.ts';
+import { recentClaims } from './unrest.ts';
+
+const DOUBLINGS_MAX = 4;
 
 /** Null: PostgreSQL does its work, or nobody would do it better. */
 export function giveWay(facts: Facts, memory: Memory, { record }: Present): Decision | null {
   const why = whySick(facts);
-  if (why === null || record.mode === 'async' || memory.heldSinceMs === null) return null;
-  if (!facts.reached(memory.heldSinceMs + facts.self.policy.minLeadMs) || !isSomebodyHealthier(facts, record)) return null;
+  if (why === null || memory.heldSinceMs === null || !isSomebodyHealthier(facts, record)) return null;
+  if (!facts.reached(memory.heldSinceMs + mustHaveLedMs(facts, memory))) return null;
   const crash = { epoch: record.epoch, atMs: facts.nowMs, saidAtMs: facts.nowMs };
-  return decision(
-    { ...memory, crash },
-    'crashed',
-    `${why}: giving way to somebody healthier`,
-    { kind: 'say-down', epoch: record.epoch, to: record.set.members },
-    job({ kind: 'kill', why: 'gives way' }),
-  );
+  // In async mode nobody takes over on a word: what ends there is the lease, or the record is released when PostgreSQL is gone.
+  const told: readonly Action[] =
+    record.mode === 'async' ? [] : [{ kind: 'say-down', epoch: record.epoch, why: 'sick', to: record.set.members }];
+  const reason = `${why}: giving way to somebody healthier`;
+  return decision({ ...memory, crash }, 'crashed', reason, ...told, job({ kind: 'kill', why: 'gives way' }));
+}
+
+/** Storage that everybody shares stalls for everybody: whoever took over for slowness lately leads for a while, or leadership would go round. */
+function mustHaveLedMs(facts: Facts, memory: Memory): number {
+  const recent = recentClaims(facts, memory, 'sick');
+  return recent === 0 ? 0 : facts.self.policy.minLeadMs * 2 ** Math.min(recent - 1, DOUBLINGS_MAX);
 }
 
 /**

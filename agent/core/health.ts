@@ -44,6 +44,10 @@ export function isHealthy(facts: Facts): boolean {
 
 /** Enough members are well to take over at once: a holder that gives up for less trades a slow leader for none. */
 export function isSomebodyHealthier(facts: Facts, record: LeaderRecord): boolean {
+  if (record.mode === 'async') {
+    const others = [...facts.peers.values()].filter((peer) => peer.healthy && peer.epoch === record.epoch && peer.extent !== null);
+    return others.some(({ priority }) => priority > 0);
+  }
   const quorum = readQuorumSize(record.set);
   if (quorum === 'holder-only') return false;
   const well = record.set.members.filter((member) => {

@@ -4,6 +4,7 @@
  */
 import type { LeaderRecord } from '../../shared/domain/leader-record.ts';
 import { isSafePair } from '../../shared/domain/member-set.ts';
+import { extentPosition, type WalPosition } from '../../shared/domain/wal-position.ts';
 import type { ServerFacts, ServerState } from '../postgres/port.ts';
 import type { Action } from './actions.ts';
 import { alarmed, decision, job, mayRetry, type Decision, type Present } from './decision.ts';
@@ -134,13 +135,16 @@ function decideCrashed(facts: Facts, memory: Memory, present: Present): Decision
       : crashedHere && guard.postmaster.kind === 'exited'
         ? { epoch: record.epoch, atMs: guard.postmaster.atMs, saidAtMs: null }
         : null;
+  const hasGivenWay = crash !== null && crash.saidAtMs !== null && record.mode === 'async';
+  if (hasGivenWay && verify.length === 0 && facts.server.state.kind === 'stopped')
+    return release(memory, present, endOfWal(facts.server.state));
   if (crash === null || record.set.k === 0 || record.mode === 'async') return restartInPlace(facts, memory, present, verify);
   if (crash.saidAtMs === null) {
     return decision(
       { ...memory, crash: { ...crash, saidAtMs: nowMs } },
       'crashed',
       'PostgreSQL is gone: telling every member at once',
-      { kind: 'say-down', epoch: record.epoch, to: record.set.members },
+      { kind: 'say-down', epoch: record.epoch, why: 'down', to: record.set.members },
       ...verify,
     );
   }
@@ -168,11 +172,7 @@ function restartInPlace(facts: Facts, memory: Memory, present: Present, verify: 
   // Others had their chance and did not take it; giving up again at once would go round for ever.
   const forgiven = failed < memory.restartsForgiven ? 0 : memory.restartsForgiven;
   if (failed - forgiven >= RESTARTS_IN_PLACE && record.set.k > 0)
-    return release(
-      { ...memory, restartsForgiven: failed },
-      present,
-      state.extent === null ? null : { timeline: state.extent.history.timeline, lsn: state.extent.lsn },
-    );
+    return release({ ...memory, restartsForgiven: failed }, present, endOfWal(state));
   if (state.extent !== null && state.extent.history.timeline !== record.timeline)
     return giveUp(
       memory,
@@ -189,11 +189,11 @@ function giveUp(memory: Memory, present: Present, why: string): Decision {
   return present.record.set.k > 0 ? release(memory, present, null) : alarmed(memory, `${why}: an operator must fail over`);
 }
 
-function release(
-  memory: Memory,
-  { record, modRevision }: Present,
-  final: { readonly timeline: LeaderRecord['timeline']; readonly lsn: LeaderRecord['floor']['lsn'] } | null,
-): Decision {
+function endOfWal({ extent }: Extract<ServerState, { kind: 'stopped' }>): WalPosition | null {
+  return extent === null ? null : extentPosition(extent);
+}
+
+function release(memory: Memory, { record, modRevision }: Present, final: WalPosition | null): Decision {
   const next: LeaderRecord = { ...record, seq: record.seq + 1, state: { kind: 'released', final } };
   return decision({ ...memory, sitOutEpoch: record.epoch }, 'released', 'PostgreSQL does not start here: releasing', {
     kind: 'change',
@@ -272,7 +272,7 @@ function decidePromoting(facts: Facts, memory: Memory, present: Present): Decisi
   if (state.kind === 'running' && !state.facts.inRecovery) return finishPromotion(facts, next, present, state.facts, renew);
   const isLate = facts.reached(since + 2 * policy.promoteByMs);
   if (isLate && facts.job === null && state.kind === 'stopped') {
-    return release(next, present, state.extent === null ? null : { timeline: state.extent.history.timeline, lsn: state.extent.lsn });
+    return release(next, present, endOfWal(state));
   }
   if (state.kind === 'running') {
     if (isLate)
@@ -294,7 +294,13 @@ function decidePromoting(facts: Facts, memory: Memory, present: Present): Decisi
     // The reserved timeline is this record's own, so WAL on it means that our promotion has happened, under this epoch or one that T3 has raised.
     if (state.extent?.history.timeline === record.timeline) return restartInPlace(facts, next, present, []);
     if (!mayRetry(facts, 'start-standby')) return decision(next, 'promoting', 'start failed; trying again shortly', ...renew);
-    return decision(next, 'promoting', 'starting as a standby to promote', job({ kind: 'start-standby', record, follow: false }), ...renew);
+    return decision(
+      next,
+      'promoting',
+      'starting as a standby to promote',
+      job({ kind: 'start-standby', record, follow: false, unfit: null }),
+      ...renew,
+    );
   }
   return decision(next, 'promoting', 'waiting for PostgreSQL', ...renew);
 }

@@ -36,8 +36,6 @@ export type Memory = {
   readonly candidacy: Candidacy | null;
   /** Since when the local standby should stream and does not. */
   readonly notStreamingSinceMs: number | null;
-  /** Why this incarnation's data is to be made anew, and under which epoch that was found: it is stopped first, and then nothing shows it any more. */
-  readonly rebuild: { readonly member: MemberId; readonly epoch: Epoch; readonly why: string } | null;
   /** Not before this may we re-enlist again (T3). */
   readonly reenlistAfterMs: number;
   /** Failed restarts in place that were there when the record was given up and nobody took it: they are not held against the next attempt. */
@@ -52,8 +50,11 @@ export type Memory = {
   readonly slotsKeptAtMs: number | null;
   /** Since when our PostgreSQL has been seen as a running primary without a break: absences before that are nobody's fault. */
   readonly leadingSinceMs: number | null;
-  /** Leaderships that began by suspicion, newest last, and the epoch up to which they have been counted. */
-  readonly suspicions: { readonly epoch: Epoch; readonly atMs: readonly number[] } | null;
+  /** Leaderships that began on doubtful evidence, newest last, and the epoch up to which they have been counted (unrest.ts). */
+  readonly unrest: {
+    readonly epoch: Epoch;
+    readonly claims: readonly { readonly trigger: 'suspicion' | 'sick'; readonly atMs: number }[];
+  } | null;
   /** How the last operation ended, as long as the store may still show it open. */
   readonly ended: Ending | null;
   /** Since when this node has held the record. */
@@ -67,7 +68,6 @@ export const EMPTY_MEMORY: Memory = {
   crash: null,
   candidacy: null,
   notStreamingSinceMs: null,
-  rebuild: null,
   restartsForgiven: 0,
   reenlistAfterMs: 0,
   sitOutEpoch: null,
@@ -78,5 +78,5 @@ export const EMPTY_MEMORY: Memory = {
   silentSinceMs: null,
   heldSinceMs: null,
   ended: null,
-  suspicions: null,
+  unrest: null,
 };

@@ -30,7 +30,7 @@ export function whyNotPromise(facts: Facts, question: PromiseQuestion): string |
   if (record.holder === self.member) return 'this node holds the record';
   if (!record.set.members.includes(self.member) && record.mode === 'quorum') return 'this incarnation is not in the record';
   if (
-    question.trigger === 'down' &&
+    (question.trigger === 'down' || question.trigger === 'sick') &&
     facts.down !== null &&
     facts.down.epoch === record.epoch &&
     isBackSince(facts, record, facts.down.heardAtMs)

@@ -24,8 +24,13 @@ export function reenlistRunning(
   if (above.length === 0) return { memory: { ...memory, promisedAboveSinceMs: null }, action: null };
   const since = memory.promisedAboveSinceMs ?? facts.nowMs;
   const next: Memory = { ...memory, promisedAboveSinceMs: since };
-  const reachable = record.set.members.filter((member) => facts.peers.get(nameOf(member))?.member === member).length;
-  if (!facts.reached(Math.max(since + facts.self.policy.promiseByMs, memory.reenlistAfterMs)) || reachable < record.set.k)
+  // Incarnations that are gone for good can neither follow us nor elect anybody; they leave the set afterwards.
+  const living = record.set.members.filter((member) => facts.store.nodes.get(nameOf(member))?.member === member);
+  const reachable = living.filter((member) => facts.peers.get(nameOf(member))?.member === member).length;
+  if (
+    !facts.reached(Math.max(since + facts.self.policy.promiseByMs, memory.reenlistAfterMs)) ||
+    reachable < Math.min(record.set.k, living.length)
+  )
     return { memory: next, action: null };
   const raised: Epoch = maxEpoch(record.epoch, ...above.map((peer) => peer.promised));
   return {
@@ -37,8 +42,10 @@ export function reenlistRunning(
 /** T3, stopped. */
 export function reenlistStopped(facts: Facts, memory: Memory, { record, modRevision, firstSeenAtMs }: Present, why: string): Decision {
   const { state } = facts.server;
-  if (!facts.reached(firstSeenAtMs + 2 * facts.self.policy.promiseByMs))
-    return decision(memory, 'released', `${why}; leaving others the time to claim`);
+  const { promiseByMs, clockDrift } = facts.self.policy;
+  // Async: whoever lacks some of it claims after a lease (P9), and must find the record still released then.
+  const waitMs = 2 * promiseByMs + (record.mode === 'async' ? record.ttlMs * (1 + clockDrift) : 0);
+  if (!facts.reached(firstSeenAtMs + waitMs)) return decision(memory, 'released', `${why}; leaving others the time to claim`);
   if (state.kind === 'running' && !state.facts.inRecovery)
     return decision(memory, 'released', 'stopping before re-enlisting', job({ kind: 'kill', why: 're-enlist' }));
   const timeline =
@@ -50,7 +57,7 @@ export function reenlistStopped(facts: Facts, memory: Memory, { record, modRevis
     seq: record.seq + 1,
     state: timeline === record.timeline ? { kind: 'serving' } : { kind: 'promoting' },
   };
-  return decision({ ...memory, sitOutEpoch: null }, 'released', `${why}: taking it up again`, {
+  return decision({ ...memory, sitOutEpoch: null, crash: null }, 'released', `${why}: taking it up again`, {
     kind: 'change',
     rule: 'T3',
     record: next,

@@ -9,30 +9,20 @@ import { nameOf } from '../../shared/domain/node-id.ts';
 import type { Present } from './decision.ts';
 import type { Facts } from './facts.ts';
 import type { Memory } from './memory.ts';
+import { recentClaims } from './unrest.ts';
 
 /** Who has not heard the holder for longer than this cannot tell a death from never having met. */
 const ACQUAINTED_MS = 10_000;
 /** So many leaders in a row may be deposed for silence although they renewed; for each one more the silence has to be twice as long. */
 const UNQUESTIONED = 2;
-const REMEMBERED_MS = 300_000;
-const REMEMBERED_MAX = 16;
-
-/** Counts the leaderships that began by suspicion, as this node sees them begin. */
-export function noteSuspicion({ store, nowMs }: Facts, memory: Memory, record: LeaderRecord): Memory {
-  const known = memory.suspicions ?? { epoch: record.epoch, atMs: [] };
-  if (memory.suspicions !== null && known.epoch === record.epoch) return memory;
-  const isSuspicion = known.epoch !== record.epoch && store.history.find(({ epoch }) => epoch === record.epoch)?.trigger === 'suspicion';
-  const atMs = isSuspicion ? [...known.atMs, nowMs].slice(-REMEMBERED_MAX) : known.atMs;
-  return { ...memory, suspicions: { epoch: record.epoch, atMs } };
-}
 
 /**
  * Whose links to its standbys come and go, but not the one to etcd, renews all the time and would be deposed again and again. Only such a one is given
  * more patience, and never more than its lease: of one that is dead the renewals stop too.
  */
-function patienceMs({ self, nowMs }: Facts, { suspicions }: Memory): number {
-  const { suspectMs, ttlMs } = self.policy;
-  const recent = suspicions === null ? 0 : suspicions.atMs.filter((atMs) => nowMs - atMs < REMEMBERED_MS).length;
+function patienceMs(facts: Facts, memory: Memory): number {
+  const { suspectMs, ttlMs } = facts.self.policy;
+  const recent = recentClaims(facts, memory, 'suspicion');
   return Math.min(suspectMs * 2 ** Math.max(0, recent - UNQUESTIONED), ttlMs);
 }
 

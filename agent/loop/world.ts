@@ -54,7 +54,7 @@ export async function answer({ store, postgres, guard, files, peers, disk }: Wor
     case 'ask-leave':
       return peers.leave(ask.url, ask.member, ask.timeoutMs, signal);
     case 'say-down':
-      return peers.down(ask.url, ask.epoch, ask.holder, ask.timeoutMs, signal);
+      return peers.down(ask.url, ask, ask.timeoutMs, signal);
     case 'probe':
       return postgres.probe(ask, ask.deadlineMs, signal);
     case 'look':

@@ -91,6 +91,7 @@ type AskTable = {
       readonly url: string;
       readonly epoch: Epoch;
       readonly holder: MemberId;
+      readonly why: 'down' | 'sick';
       readonly timeoutMs: number;
     };
     readonly answer: boolean;

@@ -16,13 +16,13 @@ export class Canvass {
     this.#bench = bench;
   }
 
-  sayDown({ to, epoch }: Extract<Action, { kind: 'say-down' }>): void {
+  sayDown({ to, epoch, why }: Extract<Action, { kind: 'say-down' }>): void {
     const { situation, outbox, policy } = this.#bench;
     situation.downAcknowledged.clear();
     for (const member of to) {
       const node = addressOf(this.#bench, member);
       if (node === null) continue;
-      const words = { epoch, holder: situation.member, timeoutMs: policy.promiseAttemptMs };
+      const words = { epoch, holder: situation.member, why, timeoutMs: policy.promiseAttemptMs };
       outbox.ask<'say-down'>({ kind: 'say-down', name: nameOf(member), url: node.agentUrl, ...words }, (heard) => {
         if (heard) situation.downAcknowledged.add(member);
       });

@@ -18,7 +18,7 @@ export type Event =
   | { readonly kind: 'shown-deleted'; readonly what: 'leader' | 'operation' }
   | { readonly kind: 'guard'; readonly status: GuardStatus | null }
   /** Another agent's words. */
-  | { readonly kind: 'heard-down'; readonly epoch: Epoch; readonly holder: MemberId }
+  | { readonly kind: 'heard-down'; readonly epoch: Epoch; readonly holder: MemberId; readonly why: 'down' | 'sick' }
   | { readonly kind: 'heard-claim' }
   | { readonly kind: 'asked-to-promise'; readonly request: number; readonly question: PromiseQuestion }
   /** A member is about to give up its data. */

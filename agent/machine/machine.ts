@@ -194,7 +194,7 @@ export class AgentMachine {
         this.#onGuard(event);
         return;
       case 'heard-down':
-        situation.down = { epoch: event.epoch, holder: event.holder, heardAtMs: this.#outbox.nowMs };
+        situation.down = { epoch: event.epoch, holder: event.holder, why: event.why, heardAtMs: this.#outbox.nowMs };
         return;
       case 'heard-claim':
         // A hint only: the record is read from the store before it is believed.

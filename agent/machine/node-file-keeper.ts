@@ -18,6 +18,8 @@ const WAITING_MAX = 32;
 export class NodeFileKeeper {
   readonly #outbox: Outbox;
   #current: NodeFile;
+  /** The last one whose save failed: it may be durable all the same. */
+  #doubtful: NodeFile | null = null;
   #saving = false;
   readonly #waiting: Waiting[] = [];
 
@@ -44,7 +46,7 @@ export class NodeFileKeeper {
     if (this.#saving) return;
     const next = this.#waiting.shift();
     if (next === undefined) return;
-    const file = next.edit(this.#current);
+    const file = notBelow(next.edit(this.#current), this.#doubtful);
     assert(file.promised >= this.#current.promised, 'promised never falls (I6)');
     const { accepted } = this.#current;
     assert(accepted === null || (file.accepted !== null && !isOlder(file.accepted, accepted)), 'accepted never falls (I6)');
@@ -52,10 +54,19 @@ export class NodeFileKeeper {
     this.#outbox.ask<'save-file'>({ kind: 'save-file', file }, (outcome) => {
       this.#saving = false;
       if (outcome.kind === 'done') this.#current = file;
+      this.#doubtful = outcome.kind === 'done' ? null : file;
       next.onEnd(outcome);
       this.#saveNext();
     });
   }
+}
+
+/** Saved over one that is durable after all, a file must not fall below it (I6). */
+function notBelow(file: NodeFile, doubtful: NodeFile | null): NodeFile {
+  if (doubtful === null) return file;
+  const accepted = doubtful.accepted;
+  const isBehind = accepted !== null && (file.accepted === null || isOlder(file.accepted, accepted));
+  return { ...file, promised: maxEpoch(file.promised, doubtful.promised), accepted: isBehind ? accepted : file.accepted };
 }
 
 /** P4.4: attaching to, or acting for, an epoch persists that it is promised and what was accepted. */

@@ -32,8 +32,9 @@ export class Promises {
     }
     // The asker has heard of the death from the holder itself; our own news of it may be a moment behind.
     const { record } = store;
-    if (question.trigger === 'down' && record !== null && situation.down?.epoch !== question.recordEpoch)
-      situation.down = { epoch: record.epoch, holder: record.holder, heardAtMs: outbox.nowMs };
+    const { trigger } = question;
+    if ((trigger === 'down' || trigger === 'sick') && record !== null && situation.down?.epoch !== question.recordEpoch)
+      situation.down = { epoch: record.epoch, holder: record.holder, why: trigger, heardAtMs: outbox.nowMs };
     this.#waiting = [...this.#waiting, { request, question }];
     if (situation.job?.kind !== 'promise') this.#start({ kind: 'promise', ballot: question.ballot });
   }

@@ -60,8 +60,10 @@ export class StoreTrust {
     return this.#conviction !== null && this.#isEmpty;
   }
 
-  noteSeen({ epoch, seq }: RecordMark): void {
+  /** In the store, at that revision: a later read may show neither less. */
+  noteSeen({ epoch, seq }: RecordMark, modRevision: bigint): void {
     this.#seen = newer(this.#seen, { epoch, seq });
+    if (modRevision > this.#revision) this.#revision = modRevision;
   }
 
   /** A peer has acted on that record, so it was in the store. */
@@ -128,13 +130,14 @@ export class StoreTrust {
     if (leader === null) return false;
     const systemId = this.#systemId();
     if (systemId !== null && systemId !== leader.systemId) return false;
-    // Peers may have heard of the repair, and acted on it, before this node reads of it.
-    if (this.#heard !== null && leader.epoch < this.#heard.epoch) return false;
-    const own = newer(this.#accepted(), this.#seen);
+    // A watch may have shown the repair, and peers have acted on it, before this node reads of it.
+    const known = newer(this.#seen, this.#heard);
+    if (known !== null && leader.epoch < known.epoch) return false;
+    const accepted = this.#accepted();
     const repairs = items.flatMap((item): readonly HistoryEntry[] =>
       item.kind === 'history' && item.entry.trigger === 'repair' ? [item.entry] : [],
     );
-    return repairs.some(({ epoch }) => epoch <= leader.epoch && (own === null || epoch > own.epoch));
+    return repairs.some(({ epoch }) => epoch <= leader.epoch && (accepted === null || epoch > accepted.epoch));
   }
 }
 

@@ -25,6 +25,8 @@ type InFlight = {
   readonly settle: (settled: Settled) => void;
   /** Null while a copy is on its way; else when the identical change is sent again. */
   resendAtMs: number | null;
+  /** It was meant for a store that has been replaced: whatever the answer, it is over. */
+  isVoid: boolean;
 };
 
 type View = StoreFacts['view'];
@@ -172,7 +174,7 @@ export class StoreView {
     assert(this.#inFlight === null, 'one change in flight (S2)');
     this.#proposals += 1;
     const record = { ...change.record, nonce: `${this.#salt}-${String(this.#proposals)}` };
-    const inFlight: InFlight = { ...change, record, sentAtMs: this.#outbox.nowMs, resendAtMs: null };
+    const inFlight: InFlight = { ...change, record, sentAtMs: this.#outbox.nowMs, resendAtMs: null, isVoid: false };
     this.#inFlight = inFlight;
     this.#send(inFlight);
   }
@@ -229,7 +231,11 @@ export class StoreView {
     this.#operation = null;
     this.#operationRevision = null;
     this.#lastReadAtMs = null;
-    if (this.#inFlight !== null) this.#settle(this.#inFlight, { kind: 'lost', why: 'superseded' });
+    const inFlight = this.#inFlight;
+    if (inFlight === null) return;
+    inFlight.isVoid = true;
+    // A copy that is on its way is waited for (S2).
+    if (inFlight.resendAtMs !== null) this.#settle(inFlight, { kind: 'lost', why: 'superseded' });
   }
 
   #learn(item: StoreItem): void {
@@ -272,7 +278,7 @@ export class StoreView {
     // An older record under a newer revision is the past, or a store that has gone back; a read will tell which.
     const { newest } = this.#trust;
     if (newest !== null && isOlder(record, newest)) return;
-    this.#trust.noteSeen(record);
+    this.#trust.noteSeen(record, modRevision);
     this.#view = { kind: 'present', record, modRevision, firstSeenAtMs: this.#outbox.nowMs };
     this.#settleIfOvertaken();
   }
@@ -282,7 +288,9 @@ export class StoreView {
     inFlight.resendAtMs = null;
     const ask = { kind: 'change-record', rule, record, expected, history, budgetMs: 2 * this.#policy.etcdCallMs } as const;
     this.#outbox.ask<'change-record'>(ask, (answer) => {
-      if (this.#inFlight === inFlight) this.#onAnswer(inFlight, answer);
+      if (this.#inFlight !== inFlight) return;
+      if (inFlight.isVoid) this.#settle(inFlight, { kind: 'lost', why: 'superseded' });
+      else this.#onAnswer(inFlight, answer);
     });
   }
 
@@ -294,7 +302,10 @@ export class StoreView {
       case 'lost':
         // The present record first: whoever is told of the loss decides by it.
         if (answer.current !== null) this.#learn(answer.current);
-        this.#settle(inFlight, { kind: 'lost', why: answer.why });
+        // Lost against something that is no news: before anything is proposed again, a read tells whether this is still the same store.
+        if (this.#view.kind === 'present' && this.#view.modRevision === inFlight.expected)
+          this.readThen(() => this.#settle(inFlight, { kind: 'lost', why: answer.why }));
+        else this.#settle(inFlight, { kind: 'lost', why: answer.why });
         return;
       case 'refused':
         this.#refused = answer.why;
@@ -309,7 +320,7 @@ export class StoreView {
   /** The compared revision is gone: no copy of ours can commit any more, and had one done so, its nonce would have been seen (S3). */
   #settleIfOvertaken(): void {
     const inFlight = this.#inFlight;
-    if (inFlight === null || inFlight.resendAtMs === null || this.#view.kind !== 'present') return;
+    if (inFlight === null || inFlight.isVoid || inFlight.resendAtMs === null || this.#view.kind !== 'present') return;
     const { record, modRevision } = this.#view;
     if (inFlight.expected !== null && modRevision <= inFlight.expected) return;
     if (record.nonce === inFlight.record.nonce) this.#committed(inFlight, modRevision);

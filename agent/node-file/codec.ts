@@ -26,6 +26,7 @@ const schema = z.strictObject({
   accepted: z.string().nullable(),
   promotion: z.strictObject({ epoch: epochText, timeline: z.int().min(1).max(0xffff_ffff), phase: z.enum(['begun', 'done']) }).nullable(),
   dir: z.enum(['absent', 'ok', 'rebuilding']),
+  unfit: z.string().nullable(),
   /** In their own encoding, too. */
   nodes: z.array(z.string()),
 });
@@ -43,6 +44,7 @@ export function encodeNodeFile(file: NodeFile): string {
     accepted: file.accepted === null ? null : encodeLeader(file.accepted),
     promotion: promotion === null ? null : { epoch: promotion.epoch.toString(), timeline: promotion.timeline, phase: promotion.phase },
     dir: file.dir,
+    unfit: file.unfit,
     nodes: file.nodes.map(encodeNode),
   });
 }
@@ -80,6 +82,7 @@ export function decodeNodeFile(text: string): Decoded<NodeFile> {
           ? null
           : { epoch: epoch(BigInt(promotion.epoch)), timeline: timelineId(promotion.timeline), phase: promotion.phase },
       dir: data.dir,
+      unfit: data.unfit,
       nodes: nodes.flatMap((node) => (node.kind === 'ok' ? [node.value] : [])),
     },
   };

@@ -23,6 +23,11 @@ export type NodeFile = {
   readonly promotion: PromotionNote | null;
   /** `rebuilding`: PGDATA is being rewound or cloned; whatever it looks like, it is not to be started. */
   readonly dir: 'absent' | 'ok' | 'rebuilding';
+  /**
+   * Why what lies in the data directory may follow nobody, and has to be made anew; only a force may still start it. Its own files do not say so: stopped,
+   * it looks like any other standby.
+   */
+  readonly unfit: string | null;
   /** Where the others were last seen: an agent that starts while etcd is away asks them how they are (P8 A1), and nothing else of them. */
   readonly nodes: readonly NodeRecord[];
 };

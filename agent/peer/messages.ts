@@ -37,7 +37,7 @@ const timeline = z.number().int().min(1).transform(timelineId);
 const history = z.object({ timeline, ancestors: z.array(z.object({ timeline, end: lsnText })).max(10_000) });
 const extent = z.object({ history, lsn: lsnText });
 
-export const downSchema = z.object({ epoch: epochText, holder: memberText });
+export const downSchema = z.object({ epoch: epochText, holder: memberText, why: z.enum(['down', 'sick']) });
 export const leaveSchema = z.object({ member: memberText });
 export const leaveAnswerSchema = z.object({ mayGo: z.boolean() });
 export const promiseSchema = z.object({
@@ -46,7 +46,7 @@ export const promiseSchema = z.object({
   recordEpoch: epochText,
   /** How long ago the requester completed a linearizable read. */
   readAgeMs: z.number().min(0).nullable(),
-  trigger: z.enum(['down', 'released', 'handing-over', 'suspicion', 'ttl', 'operator']),
+  trigger: z.enum(['down', 'sick', 'released', 'handing-over', 'suspicion', 'ttl', 'operator']),
 });
 
 export const answerSchema = z.discriminatedUnion('kind', [
@@ -89,6 +89,7 @@ export const statusSchema = z.object({
   accepted: mark.nullable(),
   priority: z.number(),
   extent: extent.nullable(),
+  leads: z.boolean(),
   servingAsPrimary: z.boolean(),
   healthy: z.boolean(),
   holderSilentMs: z.number().min(0).nullable(),
@@ -142,6 +143,7 @@ export function statusToWire(status: StatusReply): z.input<typeof statusSchema> 
     accepted: status.accepted === null ? null : markToWire(status.accepted),
     priority: status.priority,
     extent: status.extent === null ? null : extentToWire(status.extent),
+    leads: status.leads,
     servingAsPrimary: status.servingAsPrimary,
     healthy: status.healthy,
     holderSilentMs: status.holderSilentMs,

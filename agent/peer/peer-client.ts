@@ -10,6 +10,9 @@ import type { Witness } from '../core/repair.ts';
 import type { PromiseReply, StatusReply } from '../machine/asks.ts';
 import { answerSchema, leaveAnswerSchema, statusSchema, testimonySchema } from './messages.ts';
 
+/** Whose PostgreSQL is dead, or given up. */
+export type Down = { readonly epoch: Epoch; readonly holder: MemberId; readonly why: 'down' | 'sick' };
+
 export class PeerClient {
   readonly #token: string;
   readonly #agent = new Agent({ keepAlive: true, maxSockets: 8, scheduling: 'lifo' });
@@ -25,8 +28,8 @@ export class PeerClient {
     return parsed.success ? parsed.data : null;
   }
 
-  async down(agentUrl: string, epoch: Epoch, holder: MemberId, timeoutMs: number, signal: AbortSignal): Promise<boolean> {
-    const reply = await this.#post(`${agentUrl}/peer/down`, { epoch: epoch.toString(), holder }, timeoutMs, signal);
+  async down(agentUrl: string, { epoch, holder, why }: Down, timeoutMs: number, signal: AbortSignal): Promise<boolean> {
+    const reply = await this.#post(`${agentUrl}/peer/down`, { epoch: epoch.toString(), holder, why }, timeoutMs, signal);
     return reply.kind === 'ok' && reply.status === 202;
   }
 

@@ -294,6 +294,7 @@ function freshFile(incarnation: Incarnation): NodeFile {
     accepted: null,
     promotion: null,
     dir: 'absent',
+    unfit: null,
     nodes: [],
   };
 }

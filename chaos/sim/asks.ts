@@ -87,7 +87,7 @@ export class Asks {
         if (node.life?.isPrimary === true) node.world.mark('a leader that lived and did no work gave way');
         this.#request<'say-down'>(ask.timeoutMs, false, answer, (reply) =>
           this.#toPeer(ask.url, (peer) => {
-            peer.step({ kind: 'heard-down', epoch: ask.epoch, holder: ask.holder });
+            peer.step({ kind: 'heard-down', epoch: ask.epoch, holder: ask.holder, why: ask.why });
             this.#backFrom(ask.url, () => reply(true));
           }),
         );
@@ -175,6 +175,7 @@ export class Asks {
     this.#openChanges += 1;
     const settle = (given: AnswerTo<'change-record'>): void => {
       this.#openChanges -= 1;
+      if (given.kind === 'lost') judge.onLost(this.#parts.node, ask.record);
       this.#markChange(ask, given.kind);
       answer(given);
     };

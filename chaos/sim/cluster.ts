@@ -209,6 +209,7 @@ export class Cluster {
   loseDisk(node: SimNode): void {
     this.powerOff(node);
     this.world.tell(node.name, () => 'FAULT disk lost');
+    node.bereftAtMs = this.world.nowMs;
     node.directory = null;
     node.file = null;
     node.rendered = { sync: { kind: 'placeholder' }, follow: null, credential: null, open: false };
@@ -334,6 +335,7 @@ function fileOf(member: MemberId, accepted: LeaderRecord): NodeFile {
     accepted,
     promotion: null,
     dir: 'ok',
+    unfit: null,
     nodes: [],
   };
 }

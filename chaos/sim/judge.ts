@@ -26,6 +26,7 @@ export type Operation = {
 
 /** A thawed or starved guard gets a moment: it checks every few milliseconds once it runs (I11). */
 const GUARD_SLACK_MS = 150;
+const JUST_NOW_MS = 100;
 
 export class Judge {
   readonly #world: World;
@@ -103,6 +104,11 @@ export class Judge {
   onProposed(node: SimNode, record: LeaderRecord, rule: Rule): void {
     this.#inFlight.set(node.name, record);
     if (rule === 'T11') this.#forced.add(record.nonce);
+  }
+
+  /** It has not committed and never will (S3). */
+  onLost(node: SimNode, record: LeaderRecord): void {
+    if (this.#inFlight.get(node.name)?.nonce === record.nonce) this.#inFlight.delete(node.name);
   }
 
   onRecord(record: LeaderRecord, before: LeaderRecord | null): void {
@@ -363,7 +369,12 @@ export class Judge {
     const { record } = this;
     const { life } = node;
     if (record === null || life === null || life.role !== 'primary' || record.set.k === 0 || this.#nodeOf(record.holder) !== node) return;
-    const have = record.set.members.filter((member) => (this.#nodeOf(member)?.directory?.wal.end ?? 0) >= life.surfacedUpTo);
+    // Who had it when the holder made up its mind, and lost it since, counts.
+    const hadIt = (member: MemberId): boolean =>
+      this.#world.nowMs - (this.#nodes.find(({ name }) => name === nameOf(member))?.bereftAtMs ?? 0) < JUST_NOW_MS;
+    const have = record.set.members.filter(
+      (member) => (this.#nodeOf(member)?.directory?.wal.end ?? 0) >= life.surfacedUpTo || hadIt(member),
+    );
     if (have.length < record.set.k)
       throw new Violation(
         'H17',

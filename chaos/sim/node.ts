@@ -58,6 +58,8 @@ export class SimNode {
   boots = 0;
   /** The world's time at the last thaw of anything here. */
   thawedAtMs = Number.NEGATIVE_INFINITY;
+  /** When its data was last lost. */
+  bereftAtMs = Number.NEGATIVE_INFINITY;
   onGuardChange: () => void = () => undefined;
   readonly #peer: NodeParts['peer'];
   #whenDiskBack: (() => void)[] = [];

@@ -33,7 +33,7 @@ export function optionsOf(seed: number): SimOptions {
     mode: random.chance(0.06) ? 'async' : 'quorum',
     k: random.pick([null, null, null, 1, 2]),
     strict: random.chance(0.2),
-    stallMs: random.pick([1_600, 5_000]),
+    stallMs: random.pick([1_600, 3_000]),
     minLeadMs: random.pick([500, 500, 30_000]),
     clockDrift: 0.01,
   };

@@ -106,7 +106,7 @@ export class Sender {
     if (last === undefined) return;
     this.#sentUpTo = last.end;
     this.#isSending = true;
-    this.#transmit(batch, this.#parts.world.nowMs);
+    this.#transmit(batch);
   }
 
   end(): void {
@@ -129,11 +129,12 @@ export class Sender {
     this.#parts.upstream.life.sync.leave(this.acknowledger);
   }
 
-  #transmit(batch: readonly WalRecord[], sinceMs: number): void {
+  /** The kernel tries for longer than either end has patience. */
+  #transmit(batch: readonly WalRecord[]): void {
     const { world, network, upstream, downstream } = this.#parts;
     if (!this.#isOpen || !upstream.life.process.isAlive) return;
     if (!network.isCut(upstream.host, downstream.host)) network.stream(upstream.host, downstream.host, () => this.#take(batch));
-    else if (world.nowMs - sinceMs < STREAM_TIMEOUT_MS) world.after(RETRANSMIT_MS, () => this.#transmit(batch, sinceMs));
+    else world.after(RETRANSMIT_MS, () => this.#transmit(batch));
   }
 
   /** At the standby: written, flushed, replayed and told. */

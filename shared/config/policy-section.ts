@@ -54,7 +54,7 @@ const policyShape = {
   promoteByMs: duration('promoteByMs', 'How long a promotion may go without progress.'),
   stageByMs: duration('stageByMs', 'How long one stage of a switchover may take before it is aborted.'),
   stallMs: duration('stallMs', 'How long a PostgreSQL may commit nothing, or answer no new session, before it counts as dead.'),
-  minLeadMs: duration('minLeadMs', 'How long a leader leads at least before it may be replaced for slowness.'),
+  minLeadMs: duration('minLeadMs', 'How long a leader leads at least, where one was replaced for slowness lately, before it may be too.'),
   killMs: duration('killMs', 'Time the guard needs to kill every process of PostgreSQL and see it dead.'),
   maxLagBytes: z
     .number()

@@ -95,7 +95,7 @@ const historySchema = z.object({
   timeline: timelineNumber,
   floor: position,
   ancestors: z.array(z.strictObject({ timeline: timelineNumber, end: lsnText })),
-  trigger: z.enum(['creation', 'down', 'released', 'handing-over', 'suspicion', 'ttl', 'operator', 'repair']),
+  trigger: z.enum(['creation', 'down', 'sick', 'released', 'handing-over', 'suspicion', 'ttl', 'operator', 'repair']),
   why: z.string(),
   at: z.string(),
 });

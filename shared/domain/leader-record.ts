@@ -48,7 +48,7 @@ export function isOlder(one: RecordMark, other: RecordMark): boolean {
 }
 
 /** What began a leadership: the cluster's creation, the evidence that the one before was over, or the repair of a store that had gone back (S6). */
-export type ClaimTrigger = 'creation' | 'down' | 'released' | 'handing-over' | 'suspicion' | 'ttl' | 'operator' | 'repair';
+export type ClaimTrigger = 'creation' | 'down' | 'sick' | 'released' | 'handing-over' | 'suspicion' | 'ttl' | 'operator' | 'repair';
 
 /** Written in the transaction of the claim: how leadership moved, and what the timeline id means. */
 export type HistoryEntry = {

@@ -28,7 +28,7 @@ export type Policy = {
   readonly stageByMs: number;
   /** A PostgreSQL that commits nothing, or answers no new session, for so long counts as dead. */
   readonly stallMs: number;
-  /** A leader is not replaced for slowness before it has led so long: shared storage stalls for everybody. */
+  /** Where a leader was replaced for slowness lately, the next one leads at least so long before it may be: shared storage stalls for everybody. */
   readonly minLeadMs: number;
   /** Time the guard needs to kill every process and see it dead. */
   readonly killMs: number;
@@ -55,7 +55,7 @@ export const DEFAULT_POLICY: Policy = {
   degradeAfterMs: 3_500,
   promoteByMs: 5_000,
   stageByMs: 5_000,
-  stallMs: 5_000,
+  stallMs: 3_000,
   minLeadMs: 30_000,
   killMs: 500,
   maxLagBytes: 1_048_576,

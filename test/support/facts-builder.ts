@@ -138,6 +138,7 @@ export function factsOf(change: Partial<Facts> = {}, store: Partial<StoreFacts> 
       accepted: recordOf(),
       promotion: null,
       dir: 'ok',
+      unfit: null,
       nodes: [],
     },
     store: {
@@ -188,6 +189,7 @@ export function peerOf(id: MemberId, change: Partial<PeerStatus> = {}): PeerStat
     accepted: { epoch: epoch(4n), seq: 7 },
     priority: 50,
     extent: null,
+    leads: change.servingAsPrimary ?? false,
     servingAsPrimary: false,
     healthy: true,
     holderSilentMs: null,

@@ -127,6 +127,7 @@ export function nodeFileOf(node: RealNode, promised: bigint): NodeFile {
     accepted: null,
     promotion: null,
     dir: 'ok',
+    unfit: null,
     nodes: [],
   };
 }

@@ -37,7 +37,7 @@ export function* discard({ file }: Bench): Recipe<Outcome> {
   assert(file.current.accepted === null, 'only a directory that was never recorded is discarded');
   const gone = yield* ask<'discard'>({ kind: 'discard' });
   if (gone.kind === 'failed') return gone;
-  return yield* saveAndLook((current) => ({ ...current, dir: 'absent', systemId: null }));
+  return yield* saveAndLook((current) => ({ ...current, dir: 'absent', unfit: null, systemId: null }));
 }
 
 export function* clone(bench: Bench, job: Extract<Job, { kind: 'clone' }>): Recipe<Outcome> {
@@ -48,7 +48,7 @@ export function* clone(bench: Bench, job: Extract<Job, { kind: 'clone' }>): Reci
   const outcome = yield* ask<'clone'>({ kind: 'clone', source, member: bench.situation.member, systemId });
   if (outcome.kind === 'failed') return outcome;
   const accepts = accepting(record);
-  return yield* saveAndLook((current) => ({ ...accepts(current), dir: 'ok', systemId }));
+  return yield* saveAndLook((current) => ({ ...accepts(current), dir: 'ok', unfit: null, systemId }));
 }
 
 export function* rewind(bench: Bench, job: Extract<Job, { kind: 'rewind' }>): Recipe<Outcome> {
@@ -59,7 +59,7 @@ export function* rewind(bench: Bench, job: Extract<Job, { kind: 'rewind' }>): Re
   const outcome = yield* ask<'rewind'>({ kind: 'rewind', source, member: bench.situation.member, fork });
   if (outcome.kind === 'failed') return outcome;
   const accepts = accepting(record);
-  return yield* saveAndLook((current) => ({ ...accepts(current), dir: 'ok' }));
+  return yield* saveAndLook((current) => ({ ...accepts(current), dir: 'ok', unfit: null }));
 }
 
 /** P7.8: a directory is given up only when nobody counts on it any more, and whoever leads says so. */

@@ -58,7 +58,7 @@ function seenAsPrimary({ server }: Bench['situation']): boolean {
 
 /** P5.5: follow another promiser under our own ballot until nothing more comes, then let go again. */
 export function* fetchWal(bench: Bench, { from, ballot }: Extract<Job, { kind: 'fetch' }>): Recipe<Outcome> {
-  const { situation, outbox } = bench;
+  const { situation, outbox, store } = bench;
   const source = followOf(bench, from, ballot);
   if (source === null) return failed('PGB-1405', 'the address of the source is not known');
   let cut: Outcome = DONE;
@@ -67,7 +67,8 @@ export function* fetchWal(bench: Bench, { from, ballot }: Extract<Job, { kind: '
     if (attached.kind === 'failed') return attached;
     let last = 0n;
     let quietSinceMs = outbox.nowMs;
-    while (outbox.nowMs - quietSinceMs < FETCH_QUIET_MS) {
+    // A source that has found its leader goes on for ever; then the election is over, and nobody needs this any more.
+    while (outbox.nowMs - quietSinceMs < FETCH_QUIET_MS && (store.record?.epoch ?? ballot) < ballot) {
       yield* wait(FETCH_POLL_MS);
       yield* look();
       const received: bigint = ownExtent(situation.server.state)?.lsn ?? 0n;

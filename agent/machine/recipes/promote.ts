@@ -14,7 +14,7 @@ export function* promote(bench: Bench, record: LeaderRecord): Recipe<Outcome> {
   let isComplete = false;
   try {
     const outcome = yield* inOrder(
-      () => save((file) => ({ ...accepts(file), promotion: { epoch, timeline, phase: 'begun' } })),
+      () => save((file) => ({ ...accepts(file), promotion: { epoch, timeline, phase: 'begun' }, unfit: null })),
       () => rest(bench, record.set),
       () => ask<'set-open'>({ kind: 'set-open', open: false }),
       () => stillOurs(bench, epoch),

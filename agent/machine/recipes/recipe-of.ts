@@ -7,7 +7,7 @@ import { ask, type Bench, type Recipe } from '../recipe.ts';
 import { adopt, clone, discard, initialize, leave, rewind } from './directory.ts';
 import { promote } from './promote.ts';
 import { fetchWal, keepPromise } from './promise.ts';
-import { follow, kill, open, startPrimary, startStandby } from './server.ts';
+import { condemn, follow, kill, open, startPrimary, startStandby } from './server.ts';
 import { stopForSwitchover } from './switchover.ts';
 import { putInForce, rest } from './sync-set.ts';
 
@@ -29,6 +29,8 @@ export function recipeOf(bench: Bench, job: Job): Recipe<Outcome> {
       return startPrimary(bench, job.record);
     case 'kill':
       return kill(bench);
+    case 'condemn':
+      return condemn(bench, job.why);
     case 'follow':
       return follow(bench, job.record);
     case 'promise':

@@ -13,9 +13,13 @@ import { settingFor } from './sync-set.ts';
 
 const CHECKPOINT_MS = 60_000;
 
-export function* startStandby(bench: Bench, { record, follow: attach }: Extract<Job, { kind: 'start-standby' }>): Recipe<Outcome> {
+export function* startStandby(bench: Bench, { record, follow: attach, unfit }: Extract<Job, { kind: 'start-standby' }>): Recipe<Outcome> {
   const { situation } = bench;
   situation.forgetServer();
+  if (unfit !== null) {
+    const noted = yield* save((file) => ({ ...file, unfit }));
+    if (noted.kind === 'failed') return noted;
+  }
   const target = attach ? followOf(bench, record.holder, record.epoch) : null;
   if (target !== null) {
     const saved = yield* save(accepting(record));
@@ -56,6 +60,12 @@ export function* feedGuard({ situation, outbox }: Bench, record: LeaderRecord): 
 export function* kill({ situation, policy }: Bench): Recipe<Outcome> {
   situation.forgetServer();
   return yield* ask<'kill'>({ kind: 'kill', deadlineMs: 10 * policy.killMs });
+}
+
+/** Without the note it would be started again, and again. */
+export function* condemn(bench: Bench, why: string): Recipe<Outcome> {
+  const noted = yield* save((file) => ({ ...file, unfit: why }));
+  return noted.kind === 'failed' ? noted : yield* kill(bench);
 }
 
 /** P4.4: persisted before the standby is told. */

@@ -24,6 +24,7 @@ const file: NodeFile = {
   accepted: null,
   promotion: null,
   dir: 'absent',
+  unfit: null,
   nodes: [],
 };
 const promise = (value: bigint): NodeFile => ({ ...file, promised: epoch(value) });

@@ -28,7 +28,7 @@ import {
 /** The slots were looked after a moment ago. */
 const EMPTY_MEMORY: Memory = { ...FORGETFUL, slotsKeptAtMs: NOW_MS, leadingSinceMs: NOW_MS - 60_000 };
 
-const down = { epoch: epoch(4n), holder: N1, heardAtMs: NOW_MS - 5 };
+const down = { epoch: epoch(4n), holder: N1, why: 'down', heardAtMs: NOW_MS - 5 } as const;
 const cut = standby(500n);
 const seen = { state: cut, seenAtMs: NOW_MS - 1 };
 

@@ -5,8 +5,23 @@ import { decide } from '../../../../agent/core/decide.ts';
 import type { Facts } from '../../../../agent/core/facts.ts';
 import { UNTRIED, whySick, type Health } from '../../../../agent/core/health.ts';
 import { EMPTY_MEMORY, type Memory } from '../../../../agent/core/memory.ts';
+import { lsn } from '../../../../shared/domain/lsn.ts';
 import { memberSet } from '../../../../shared/domain/member-set.ts';
-import { factsOf, N1, N2, N3, NOW_MS, peerOf, peersOf, presentOf, primary, recordOf, standby } from '../../../support/facts-builder.ts';
+import { rootHistory, timelineId } from '../../../../shared/domain/timeline.ts';
+import {
+  factsOf,
+  N1,
+  N2,
+  N3,
+  NOW_MS,
+  peerOf,
+  peersOf,
+  presentOf,
+  primary,
+  recordOf,
+  standby,
+  SYSTEM_ID,
+} from '../../../support/facts-builder.ts';
 
 const hung: Health = { ...UNTRIED, strokeSinceMs: NOW_MS - 6_000 };
 const held: Memory = { ...EMPTY_MEMORY, slotsKeptAtMs: NOW_MS, leadingSinceMs: NOW_MS - 60_000, heldSinceMs: NOW_MS - 60_000 };
@@ -40,8 +55,8 @@ describe('a server counts as sick', () => {
   test.each<readonly [keyof Health]>([['strokeSinceMs'], ['knockSinceMs'], ['diskSinceMs']])(
     'by %s, after the time it is given',
     (what) => {
-      expect(whySick(factsOf({ health: { ...UNTRIED, [what]: NOW_MS - 4_900 } }))).toBeNull();
-      expect(whySick(factsOf({ health: { ...UNTRIED, [what]: NOW_MS - 5_000 } }))).not.toBeNull();
+      expect(whySick(factsOf({ health: { ...UNTRIED, [what]: NOW_MS - 2_900 } }))).toBeNull();
+      expect(whySick(factsOf({ health: { ...UNTRIED, [what]: NOW_MS - 3_000 } }))).not.toBeNull();
     },
   );
 
@@ -54,6 +69,10 @@ describe('a server counts as sick', () => {
   });
 });
 
+function sickLately(times: number): Memory['unrest'] {
+  return { epoch: recordOf().epoch, claims: Array.from({ length: times }, () => ({ trigger: 'sick' as const, atMs: NOW_MS - 60_000 })) };
+}
+
 describe('a leader that does no work', () => {
   test('says that it is dead, and kills, when enough members are well', () => {
     const made = decide(leaderWith(hung), held);
@@ -64,16 +83,42 @@ describe('a leader that does no work', () => {
   test.each<readonly [string, Facts, Memory]>([
     ['nobody is better off', leaderWith(hung, { peers: peersOf(peerOf(N2, { healthy: false }), peerOf(N3)) }), held],
     ['nobody may lead', leaderWith(hung, { peers: peersOf(peerOf(N2, { priority: 0 }), peerOf(N3, { priority: 0 })) }), held],
-    ['it has only just begun to lead', leaderWith(hung), { ...held, heldSinceMs: NOW_MS - 10_000 }],
+    ['it took over for slowness lately', leaderWith(hung), { ...held, heldSinceMs: NOW_MS - 29_000, unrest: sickLately(1) }],
+    ['that happened twice', leaderWith(hung), { ...held, heldSinceMs: NOW_MS - 59_000, unrest: sickLately(2) }],
   ])('stays when %s', (_, facts, memory) => {
     const made = decide(facts, memory);
     expect(kinds(made.actions)).not.toContain('say-down');
     expect(kinds(made.actions)).not.toContain('job:kill');
   });
 
-  test('stays in async mode: there a failover costs data', () => {
-    const view = presentOf(recordOf({ mode: 'async', set: memberSet([], 0) }));
-    expect(kinds(decide({ ...leaderWith(hung), store: { ...leaderWith(hung).store, view } }, held).actions)).not.toContain('say-down');
+  test('gives way again when it has led long enough', () => {
+    const memory = { ...held, heldSinceMs: NOW_MS - 31_000, unrest: sickLately(1) };
+    expect(kinds(decide(leaderWith(hung), memory).actions)).toContain('say-down');
+  });
+
+  describe('in async mode', () => {
+    const record = recordOf({ mode: 'async', set: memberSet([], 0) });
+    const view = presentOf(record);
+    const extent = { history: rootHistory(timelineId(1)), lsn: lsn(480n) };
+    const sick = leaderWith(hung, { peers: peersOf(peerOf(N2, { extent })) });
+
+    test('kills without a word, because nobody may take over on one', () => {
+      expect(kinds(decide({ ...sick, store: { ...sick.store, view } }, held).actions)).toEqual(['job:kill']);
+    });
+
+    test('releases with its end once PostgreSQL is gone, instead of starting it again', () => {
+      const given: Memory = { ...held, crash: { epoch: record.epoch, atMs: NOW_MS - 500, saidAtMs: NOW_MS - 500 } };
+      const stopped = {
+        kind: 'stopped',
+        systemId: SYSTEM_ID,
+        wasPrimary: true,
+        cleanly: false,
+        extent: { ...extent, lsn: lsn(500n) },
+      } as const;
+      const facts = { ...sick, store: { ...sick.store, view }, guard: null, server: { state: stopped, seenAtMs: NOW_MS } };
+      const change = decide(facts, given).actions.find((action) => action.kind === 'change');
+      expect(change).toMatchObject({ rule: 'T8', record: { state: { kind: 'released', final: { timeline: 1, lsn: 500n } } } });
+    });
   });
 
   test('neither renews nor serves until it is gone, and releases what the kernel will not give back', () => {
@@ -98,7 +143,7 @@ describe('a leader that does no work', () => {
 });
 
 test('a standby that does no work leaves the claim to others', () => {
-  const down = { epoch: recordOf().epoch, holder: N1, heardAtMs: NOW_MS - 5 };
+  const down = { epoch: recordOf().epoch, holder: N1, why: 'down', heardAtMs: NOW_MS - 5 } as const;
   const server = { state: standby(500n), seenAtMs: NOW_MS - 1 };
   expect(decide(factsOf({ down, server }), EMPTY_MEMORY).state).toBe('candidate');
   expect(decide(factsOf({ down, server, health: { ...UNTRIED, diskSinceMs: NOW_MS - 6_000 } }), EMPTY_MEMORY).state).not.toBe('candidate');

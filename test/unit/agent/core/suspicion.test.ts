@@ -5,11 +5,11 @@ import { triggerOf } from '../../../../agent/core/candidate.ts';
 import type { Facts } from '../../../../agent/core/facts.ts';
 import { EMPTY_MEMORY, type Memory } from '../../../../agent/core/memory.ts';
 import { whyNotPromise } from '../../../../agent/core/promise.ts';
-import { holderSilentMs, noteSuspicion } from '../../../../agent/core/suspicion.ts';
+import { holderSilentMs } from '../../../../agent/core/suspicion.ts';
 import { epoch } from '../../../../shared/domain/epoch.ts';
 import { memberSet } from '../../../../shared/domain/member-set.ts';
 import { DEFAULT_POLICY } from '../../../../shared/domain/policy.ts';
-import { factsOf, historyOf, N1, N2, N3, NOW_MS, peerOf, peersOf, presentOf, recordOf } from '../../../support/facts-builder.ts';
+import { factsOf, N1, N2, N3, NOW_MS, peerOf, peersOf, presentOf, recordOf } from '../../../support/facts-builder.ts';
 
 const silent: Facts['holder'] = {
   member: N1,
@@ -60,7 +60,7 @@ describe('suspicion', () => {
     const facts = factsOf({ holder: silent, peers: agreeing });
     const after = (...agesMs: readonly number[]): Memory => ({
       ...EMPTY_MEMORY,
-      suspicions: { epoch: epoch(4n), atMs: agesMs.map((ageMs) => NOW_MS - ageMs) },
+      unrest: { epoch: epoch(4n), claims: agesMs.map((ageMs) => ({ trigger: 'suspicion', atMs: NOW_MS - ageMs })) },
     });
 
     test('takes more patience when the last ones were deposed for silence as well', () => {
@@ -71,16 +71,6 @@ describe('suspicion', () => {
     test('takes no more of it when it has stopped renewing, or when that was long ago', () => {
       expect(triggerOf(facts, after(14_000, 9_000, 5_000), { ...present, firstSeenAtMs: NOW_MS - 1_800 })).toBe('suspicion');
       expect(triggerOf(facts, after(314_000, 309_000, 305_000), renewing)).toBe('suspicion');
-    });
-
-    test('is counted once, when an epoch is seen that began with it', () => {
-      const begun = recordOf({ epoch: epoch(5n) });
-      const seen = factsOf({}, { history: [historyOf(), historyOf({ epoch: epoch(5n), trigger: 'suspicion' })] });
-      const once = noteSuspicion(seen, after(), begun);
-      expect(once.suspicions).toEqual({ epoch: epoch(5n), atMs: [NOW_MS] });
-      expect(noteSuspicion(seen, once, begun)).toBe(once);
-      const planned = factsOf({}, { history: [historyOf(), historyOf({ epoch: epoch(5n), trigger: 'handing-over' })] });
-      expect(noteSuspicion(planned, after(), begun).suspicions?.atMs).toEqual([]);
     });
   });
 

@@ -55,9 +55,15 @@ test('a read that was overtaken by news is not held against the store', () => {
   const trust = trustOf();
   const before = trust.known();
   expect(judge(trust, read(leaderAt(6n), { revision: 120n })).isTrusted).toBe(true);
-  trust.noteSeen(leaderAt(6n));
+  trust.noteSeen(leaderAt(6n), 120n);
   expect(trust.judge(read(leaderAt(4n), { revision: 110n }), before).isTrusted).toBe(true);
   expect(trust.identity.revision).toBe(120n);
+});
+
+test('a store that shows a revision below one that a commit of our own was given is convicted', () => {
+  const trust = trustOf();
+  trust.noteSeen(leaderAt(4n), 130n);
+  expect(judge(trust, read(leaderAt(4n), { revision: 129n })).isTrusted).toBe(false);
 });
 
 test('a new node trusts what it finds', () => {

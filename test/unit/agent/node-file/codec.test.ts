@@ -39,6 +39,7 @@ const full: NodeFile = {
   accepted: record,
   promotion: { epoch: epoch(5n), timeline: timelineId(4_294_967_295), phase: 'begun' },
   dir: 'rebuilding',
+  unfit: 'its WAL goes beyond the point where the newer epoch began',
   nodes: [{ member, bootCount: 3, pgHost: 'db2', pgPort: 5432, agentUrl: 'http://db2:8008', priority: 50 }],
 };
 const fresh: NodeFile = {
@@ -48,6 +49,7 @@ const fresh: NodeFile = {
   accepted: null,
   promotion: null,
   dir: 'absent',
+  unfit: null,
   promised: epoch(0n),
 };
 
