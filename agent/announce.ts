@@ -61,7 +61,9 @@ export async function announce(parts: Name & { readonly machine: AgentMachine })
       const known = nodes.get(config.name);
       // The other one may have started at the same moment.
       if (known !== undefined && known.agentUrl !== config.api.advertiseUrl) await refuseDuplicate(parts);
-      if (record !== said && (await putNode(parts, record))) said = record;
+      // A put of an earlier life that was delayed on its way may have overwritten ours.
+      const isTold = record === said && (known === undefined || encodeNode(known) === record);
+      if (!isTold && (await putNode(parts, record))) said = record;
     }
     await sleep(said === '' ? 100 : 500, signal);
   }

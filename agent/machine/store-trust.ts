@@ -16,7 +16,7 @@ export type KnownAtSend = { readonly revision: bigint; readonly mark: RecordMark
 
 export class StoreTrust {
   readonly #systemId: () => string | null;
-  readonly #accepted: () => RecordMark | null;
+  readonly #accepted: () => LeaderRecord | null;
   #clusterId: string | null;
   #revision: bigint;
   /** In the store, and on peers' disks. */
@@ -32,7 +32,7 @@ export class StoreTrust {
     readonly clusterId: string | null;
     readonly revision: bigint;
     readonly systemId: () => string | null;
-    readonly accepted: () => RecordMark | null;
+    readonly accepted: () => LeaderRecord | null;
   }) {
     this.#clusterId = parts.clusterId;
     this.#revision = parts.revision;
@@ -130,14 +130,16 @@ export class StoreTrust {
     if (leader === null) return false;
     const systemId = this.#systemId();
     if (systemId !== null && systemId !== leader.systemId) return false;
-    // A watch may have shown the repair, and peers have acted on it, before this node reads of it.
-    const known = newer(this.#seen, this.#heard);
-    if (known !== null && leader.epoch < known.epoch) return false;
+    // The repair of another time does not excuse a store that has gone back since.
+    const { newest } = this;
+    if (newest !== null && isOlder(leader, newest)) return false;
     const accepted = this.#accepted();
     const repairs = items.flatMap((item): readonly HistoryEntry[] =>
       item.kind === 'history' && item.entry.trigger === 'repair' ? [item.entry] : [],
     );
-    return repairs.some(({ epoch }) => epoch <= leader.epoch && (accepted === null || epoch > accepted.epoch));
+    return repairs.some(
+      (repair) => repair.epoch <= leader.epoch && (accepted === null || repair.epoch > accepted.epoch || isOf(accepted, repair)),
+    );
   }
 }
 
@@ -148,6 +150,11 @@ function newer(one: RecordMark | null, other: RecordMark | null): RecordMark | n
 
 function older(why: string): Conviction {
   return { why, isOtherCluster: false };
+}
+
+/** This node acted on it already, because a watch was quicker than the read that would have told it what to think of the store. */
+function isOf(accepted: LeaderRecord, { epoch, holder, timeline }: HistoryEntry): boolean {
+  return accepted.epoch === epoch && accepted.holder === holder && accepted.timeline === timeline;
 }
 
 function describe({ epoch, seq }: RecordMark): string {

@@ -180,6 +180,8 @@ export class StoreView {
   }
 
   show(items: readonly StoreItem[]): void {
+    // Before the first read it is not known whether this is the store that this node knows.
+    if (this.#lastReadAtMs === null) return;
     for (const item of items) this.#learn(item);
   }
 

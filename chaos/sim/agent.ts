@@ -29,6 +29,7 @@ export type AgentParts = {
   readonly powerOff: (node: SimNode) => void;
 };
 
+const ANNOUNCE_EVERY_MS = 120;
 const ANNOUNCE_RETRY_MS = 400;
 
 export class SimAgent {
@@ -128,6 +129,7 @@ export class SimAgent {
     const show = this.process.inThisLife((items: readonly StoreItem[]) => this.#step({ kind: 'shown', items }));
     this.#subscription = store.subscribe(node.name, show);
     this.#step({ kind: 'guard', status: node.guard.status() });
+    this.#mindName();
   }
 
   #startGuard(): void {
@@ -164,13 +166,22 @@ export class SimAgent {
       if (error instanceof InvariantError) throw new Violation('assertion', `${this.name}: ${error.message}`);
       throw error;
     }
-    const { repairs } = machine.store;
-    const isRegressed = machine.store.facts().regressed !== null;
+  }
+
+  /** Keeps the node record true (agent/announce.ts). */
+  #mindName(): void {
+    const machine = this.#machine;
+    if (machine === null) return;
+    const { nodes, regressed } = machine.store.facts();
+    const { repairs, mayAnnounce } = machine.store;
     // A store that was wiped, or wiped and repaired, has forgotten where we are.
-    if (repairs !== this.#repairs || isRegressed !== this.#wasRegressed) this.#announced = null;
+    if (repairs !== this.#repairs || (regressed !== null) !== this.#wasRegressed) this.#announced = null;
     this.#repairs = repairs;
-    this.#wasRegressed = isRegressed;
-    if (this.#announced !== machine.member && !this.#isAnnouncing) this.#announce(machine);
+    this.#wasRegressed = regressed !== null;
+    const known = nodes.get(this.node.name);
+    const isTold = this.#announced === machine.member && (known === undefined || known.member === machine.member);
+    if (!isTold && mayAnnounce && !this.#isAnnouncing) this.#announce(machine);
+    this.process.after(ANNOUNCE_EVERY_MS, () => this.#mindName());
   }
 
   #perform(effect: Effect): void {
@@ -253,7 +264,6 @@ export class SimAgent {
   }
 
   #announce(machine: AgentMachine): void {
-    if (!machine.store.mayAnnounce) return;
     const { member } = machine;
     const { node } = this;
     this.#isAnnouncing = true;

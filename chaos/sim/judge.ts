@@ -14,6 +14,7 @@ import type { Directory } from './directory.ts';
 import type { SimNode } from './node.ts';
 import { whoCouldLose } from './read-quorums.ts';
 import type { ServerLife } from './server.ts';
+import { Sightings } from './sightings.ts';
 import type { Wal, WalRecord } from './wal.ts';
 import { Violation, type World } from './world.ts';
 
@@ -30,6 +31,7 @@ const JUST_NOW_MS = 100;
 
 export class Judge {
   readonly #world: World;
+  readonly #sightings: Sightings;
   #record: LeaderRecord | null = null;
   #nodes: readonly SimNode[] = [];
   readonly #operations = new Map<number, Operation>();
@@ -40,18 +42,16 @@ export class Judge {
   readonly #inFlight = new Map<string, LeaderRecord>();
   readonly #handMade = new WeakSet<Wal>();
   #operationCount = 0;
-  #epochsWithWrites = 0;
-  #renewedAtMs = 0;
   #epochs = 0;
   /** Nonces of claims in which an operator accepted that acknowledged writes may be gone (T11). */
   readonly #forced = new Set<string>();
   /** How many of the acknowledged writes were acknowledged before the last of those: from then on only what came after counts. */
   #forgiven = 0;
   #isAsync = false;
-  #hasDegraded = false;
 
   constructor(world: World) {
     this.#world = world;
+    this.#sightings = new Sightings(world);
   }
 
   get acknowledgedCount(): number {
@@ -69,23 +69,14 @@ export class Judge {
 
   begin(nodes: readonly SimNode[], record: LeaderRecord | null, isAsync: boolean): void {
     this.#nodes = nodes;
+    this.#sightings.begin(nodes);
     this.#record = record;
     this.#isAsync = isAsync;
   }
 
-  /** Seen from time to time: states that only a look at everything can tell. */
+  /** From time to time. */
   look(): void {
-    const primaries = this.#nodes.filter(({ life }) => life?.role === 'primary').length;
-    if (primaries >= 2) this.#world.mark('two PostgreSQL primaries at once');
-    if (primaries >= 3) this.#world.mark('three PostgreSQL primaries at once');
-    const holder = this.#record === null ? null : this.#nodeOf(this.#record.holder);
-    if (
-      holder?.life?.role === 'primary' &&
-      holder.life.sync.setting.kind === 'placeholder' &&
-      this.#record?.set.k === 0 &&
-      holder.life.sync.waitingCount > 0
-    )
-      this.#world.mark('a strict holder waited for a standby');
+    this.#sightings.look(this.#record);
   }
 
   invoke(): Operation {
@@ -116,8 +107,7 @@ export class Judge {
     if (this.#record !== null && isOlder(record, this.#record))
       throw new Violation('I6', `${tag(record)} was written to a store that had gone back, ${tag(this.#record)} is known`);
     this.#record = record;
-    this.#renewedAtMs = this.#world.nowMs;
-    this.#markSets(record, before);
+    this.#sightings.onRecord(record, before);
     if (before !== null && record.epoch === before.epoch && record.seq === before.seq) return;
     this.#world.tell(
       'record',
@@ -131,20 +121,9 @@ export class Judge {
       for (let at = this.#forgiven; at < this.#acknowledged.length; at += 1) this.#checkReadQuorums(record, this.#acknowledged[at]);
   }
 
-  #markSets(record: LeaderRecord, before: LeaderRecord | null): void {
-    if (before !== null && before.set.k === 0 && record.set.k > 0 && this.#hasDegraded)
-      this.#world.mark('the set went down to nobody and came back');
-    if (before !== null && before.set.k > 0 && record.set.k === 0) this.#hasDegraded = true;
-    for (const node of this.#nodes) {
-      const former = record.set.members.find((member) => nameOf(member) === node.name);
-      if (former !== undefined && node.file !== null && !former.endsWith(node.file.incarnation))
-        this.#world.mark('a node came back under another incarnation while its former one was in the record');
-    }
-  }
-
   #onClaim(record: LeaderRecord): void {
     this.#epochs += 1;
-    if (this.#nodes.some(({ file }) => file?.dir === 'rebuilding')) this.#world.mark('a failover during a rewind or clone');
+    this.#sightings.onClaim();
     const holder = this.#nodeOf(record.holder);
     if (this.#forced.has(record.nonce)) this.#forgiven = this.#acknowledged.length;
     if (holder === null || holder.directory === null) return;
@@ -230,15 +209,8 @@ export class Judge {
     const isExcused = isOnlyTimed && (node.clock.hasStood || node.awakeForMs < GUARD_SLACK_MS);
     if (isExcused && this.#record !== null && epoch < this.#record.epoch) return;
     this.#acknowledged.push(record);
-    if (epoch > this.#newestEpoch) {
-      this.#newestEpoch = epoch;
-      this.#epochsWithWrites += 1;
-      if (this.#epochsWithWrites >= 4) this.#world.mark('writes acknowledged in four epochs');
-    }
-    if (this.#record !== null && epoch < this.#record.epoch)
-      this.#world.mark('an acknowledgement was given after a newer epoch had been claimed');
-    if (node.guard.right !== null && this.#record !== null && this.#record.ttlMs < this.#world.nowMs - this.#renewedAtMs)
-      this.#world.mark('a primary lived through an outage of etcd longer than its lease');
+    this.#sightings.onAcknowledged(node, epoch, this.#record);
+    if (epoch > this.#newestEpoch) this.#newestEpoch = epoch;
     this.#world.tell(node.name, () => `acknowledges ${String(record.operation)} in epoch ${epoch.toString()}`);
     if (epoch < operation.afterEpoch)
       throw new Violation(
@@ -260,6 +232,8 @@ export class Judge {
   /** I11: a primary whose guard runs has a right, or dies within moments. */
   #checkRight(node: SimNode, life: ServerLife): void {
     const { right, process } = node.guard;
+    // Whoever promotes past every agent, while none is there, has promoted past the guard.
+    if (this.#handMade.has(life.directory.wal)) return;
     if (!process.isRunning || node.awakeForMs < GUARD_SLACK_MS) return;
     if (right === null || node.clock.nowMs > right.untilMs + GUARD_SLACK_MS)
       throw new Violation(
@@ -333,7 +307,9 @@ export class Judge {
     const known = this.#timelines.get(timeline);
     // A machine that dies before the first record of a timeline is durable has begun nothing: nobody can have read it.
     const isBegunAgain =
-      known?.by === node.name && known.fork === wal.end && this.#nodes.every(({ directory: one }) => !hasTimeline(one, timeline));
+      known?.by === node.name &&
+      known.fork === wal.end &&
+      this.#nodes.every(({ directory: one }) => one === null || this.#handMade.has(one.wal) || !hasTimeline(one.wal, timeline));
     if (known !== undefined && !isBegunAgain)
       throw new Violation('I5', `${node.name} begins timeline ${String(timeline)}, which ${known.by} began at ${String(known.fork)}`);
     this.#timelines.set(timeline, { by: node.name, fork: wal.end });
@@ -341,7 +317,7 @@ export class Judge {
       throw new Violation('I7', `${node.name} promotes for epoch ${epoch.toString()}, having promised ${node.file.promised.toString()}`);
     const record = this.#record;
     if (record === null || record.epoch !== epoch || this.#nodeOf(record.holder) !== node) {
-      this.#world.mark('a promotion came after its epoch was over');
+      this.#sightings.onLatePromotion();
       return;
     }
     if (Number(record.timeline) !== timeline)
@@ -395,8 +371,8 @@ export class Judge {
   }
 }
 
-function hasTimeline(directory: Directory | null, timeline: number): boolean {
-  return directory !== null && (directory.wal.timeline === timeline || directory.wal.ancestors.some((one) => one.timeline === timeline));
+function hasTimeline(wal: Wal, timeline: number): boolean {
+  return wal.timeline === timeline || wal.ancestors.some((one) => one.timeline === timeline);
 }
 
 function tag(record: LeaderRecord): string {

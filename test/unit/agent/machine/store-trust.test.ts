@@ -3,12 +3,12 @@ import { describe, expect, test } from 'vitest';
 import type { StoreItem, StoreRead } from '../../../../agent/machine/asks.ts';
 import { StoreTrust } from '../../../../agent/machine/store-trust.ts';
 import { epoch } from '../../../../shared/domain/epoch.ts';
-import type { LeaderRecord, RecordMark } from '../../../../shared/domain/leader-record.ts';
-import { historyOf, recordOf, SYSTEM_ID } from '../../../support/facts-builder.ts';
+import type { LeaderRecord } from '../../../../shared/domain/leader-record.ts';
+import { historyOf, N2, recordOf, SYSTEM_ID } from '../../../support/facts-builder.ts';
 
 type Read = Extract<StoreRead, { kind: 'read' }>;
 
-function trustOf(accepted: RecordMark | null = { epoch: epoch(4n), seq: 7 }): StoreTrust {
+function trustOf(accepted: LeaderRecord | null = leaderAt(4n)): StoreTrust {
   return new StoreTrust({ clusterId: '1', revision: 100n, systemId: () => SYSTEM_ID, accepted: () => accepted });
 }
 
@@ -114,7 +114,7 @@ describe('a repair', () => {
   });
 
   test.each<readonly [string, Read]>([
-    ['it is not above what this node acted on', read(leaderAt(9n), other, [repair(4n)])],
+    ['it is not above what this node acted on', read(leaderAt(9n), other, [repair(3n)])],
     ['the record is not there', read(null, other, [repair(5n)])],
     ['the record is below it', read(leaderAt(5n), other, [repair(6n)])],
     ['it is of another database', read(recordOf({ epoch: epoch(5n), systemId: '9' }), other, [repair(5n)])],
@@ -124,10 +124,26 @@ describe('a repair', () => {
     expect(judge(trust, given)).toEqual({ isTrusted: false, isRepaired: false });
   });
 
+  test('is believed by whoever acted on it before reading of it, and by nobody who acted on another leader of that epoch', () => {
+    const given = read(leaderAt(5n, 9), other, [repair(5n)]);
+    expect(judge(trustOf(leaderAt(5n, 8)), given).isRepaired).toBe(true);
+    expect(judge(trustOf(recordOf({ epoch: epoch(5n), seq: 8, holder: N2 })), given).isTrusted).toBe(false);
+  });
+
+  test('of another time does not excuse a store that goes back once more', () => {
+    const trust = trustOf(leaderAt(5n, 8));
+    judge(trust, read(leaderAt(5n, 9), other, [repair(5n)]));
+    trust.noteSeen(leaderAt(5n, 12), 9n);
+    expect(judge(trust, read(leaderAt(5n, 10), { ...other, clusterId: '3' }, [repair(5n)]))).toEqual({
+      isTrusted: false,
+      isRepaired: false,
+    });
+  });
+
   test('is not believed when a peer has acted on a later epoch', () => {
     const trust = trustOf();
     trust.noteHeard(leaderAt(8n));
-    expect(judge(trust, read(leaderAt(5n), other, [repair(5n)])).isTrusted).toBe(false);
+    expect(judge(trust, read(leaderAt(5n, 8), other, [repair(5n)])).isTrusted).toBe(false);
     expect(judge(trust, read(leaderAt(8n), other, [repair(5n)])).isTrusted).toBe(true);
   });
 });
