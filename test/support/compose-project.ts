@@ -4,12 +4,12 @@
  */
 import { execFile, execFileSync } from 'node:child_process';
 import { readFileSync } from 'node:fs';
-import { createServer } from 'node:net';
 import { join } from 'node:path';
 import { promisify } from 'node:util';
 import { DockerComposeEnvironment, StartupCheckStrategy } from 'testcontainers';
 import type { StartedDockerComposeEnvironment, StartupStatus } from 'testcontainers';
 import type { ClusterStatus } from '../../shared/domain/cluster-status.ts';
+import { freePort } from './free-ports.ts';
 
 const run = promisify(execFile);
 const ROOT = join(import.meta.dirname, '..', '..');
@@ -158,13 +158,4 @@ function composeClient(): { executable?: { standalone: true } } {
 function connectionString(port: number): string {
   const password = readFileSync(join(ROOT, 'docker', 'secrets', 'superuser-password.txt'), 'utf8').trim();
   return `postgres://postgres:${password}@127.0.0.1:${String(port)}/postgres`;
-}
-
-async function freePort(): Promise<number> {
-  const server = createServer();
-  await new Promise<void>((resolve) => server.listen(0, '127.0.0.1', resolve));
-  const address = server.address();
-  await new Promise((resolve) => server.close(resolve));
-  if (address === null || typeof address === 'string') throw new Error('the engine gave no port');
-  return address.port;
 }

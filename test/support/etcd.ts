@@ -3,11 +3,10 @@
  * thawed and started again. The program is $PGBATON_ETCD, else `etcd` on the PATH.
  */
 import { spawn, type ChildProcess } from 'node:child_process';
-import { once } from 'node:events';
 import { mkdtemp, rm } from 'node:fs/promises';
-import { createServer, type AddressInfo } from 'node:net';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
+import { freePort } from './free-ports.ts';
 import { until } from './until.ts';
 
 const START_MS = 20_000;
@@ -80,7 +79,8 @@ export async function startEtcd(options: EtcdOptions): Promise<EtcdCluster> {
 }
 
 async function plan(options: EtcdOptions, root: string): Promise<readonly Plan[]> {
-  const ports = await freePorts(options.members * 2);
+  const ports: number[] = [];
+  for (let wanted = 0; wanted < options.members * 2; wanted += 1) ports.push(await freePort());
   const scheme = options.tls === undefined ? 'http' : 'https';
   const names = Array.from({ length: options.members }, (_, index) => `m${String(index)}`);
   const peerUrl = (index: number): string => `http://127.0.0.1:${String(ports[index * 2 + 1])}`;
@@ -103,20 +103,6 @@ async function plan(options: EtcdOptions, root: string): Promise<readonly Plan[]
     ];
     return { name, clientUrl, peerUrl: peerUrl(index), dir, flags };
   });
-}
-
-/** Held open together, so that no port is given twice. */
-async function freePorts(count: number): Promise<readonly number[]> {
-  const servers = await Promise.all(
-    Array.from({ length: count }, async () => {
-      const server = createServer().listen(0, '127.0.0.1');
-      await once(server, 'listening');
-      return server;
-    }),
-  );
-  const ports = servers.map((server) => (server.address() as AddressInfo).port);
-  await Promise.all(servers.map((server) => once(server.close(), 'close')));
-  return ports;
 }
 
 class Member implements EtcdMember {

@@ -1,7 +1,6 @@
 // A data directory with its guard, node file and PostgreSQL port, as an agent would hold them; for integration tests. Needs dist/.
 import { randomBytes } from 'node:crypto';
 import { chmodSync, mkdirSync, mkdtempSync, rmSync } from 'node:fs';
-import { createServer } from 'node:net';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import pg from 'pg';
@@ -17,6 +16,7 @@ import type { NodePostgresConfig, NodeSecrets } from '../../shared/config/node-c
 import { epoch, type Epoch } from '../../shared/domain/epoch.ts';
 import { memberId, type Incarnation, type MemberId, type NodeName } from '../../shared/domain/node-id.ts';
 import { monotonicMs } from '../../shared/runtime/clock.ts';
+import { freePort } from './free-ports.ts';
 import { until } from './until.ts';
 
 export const SECRETS: NodeSecrets = {
@@ -44,16 +44,6 @@ export type RealNode = {
   readonly reopen: () => { readonly guard: GuardClient; readonly postgres: Postgres };
   readonly remove: () => Promise<void>;
 };
-
-export async function freePort(): Promise<number> {
-  return new Promise((resolve, reject) => {
-    const server = createServer().once('error', reject);
-    server.listen(0, '127.0.0.1', () => {
-      const address = server.address();
-      server.close(() => (address !== null && typeof address === 'object' ? resolve(address.port) : reject(new Error('no port'))));
-    });
-  });
-}
 
 export async function makeNode(name: string, changes: Partial<NodePostgresConfig> = {}, idleMs = 2_000): Promise<RealNode> {
   const base = mkdtempSync(join(tmpdir(), `pgbaton-it-${name}-`));
