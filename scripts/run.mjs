@@ -5,6 +5,7 @@
 //   node scripts/run.mjs local [options]     `pgbaton local`: a cluster of local processes to play with
 //   node scripts/run.mjs chaos [options]     real faults on real processes, judged by what clients saw
 //   node scripts/run.mjs measure [options]   three of them many times over: the table of the README
+//   node scripts/run.mjs model [options]     the formal model of the protocol, searched
 //   node scripts/run.mjs test [projects]     the test suites, see run-tests.mjs
 import { execFileSync, spawn } from 'node:child_process';
 import { constants } from 'node:os';
@@ -12,6 +13,7 @@ import { existsSync, readFileSync } from 'node:fs';
 import { dirname, join } from 'node:path';
 import { fileURLToPath } from 'node:url';
 import { ensureSystemTools } from './system-tools.mjs';
+import { ensureSpin, findCompiler } from './toolchain-spin.mjs';
 import { ToolchainError, ensureToolchain } from './toolchain.mjs';
 
 const root = dirname(dirname(fileURLToPath(import.meta.url)));
@@ -25,6 +27,7 @@ const programs = {
     first: ['run', 'postmaster-kill', 'node-kill', 'switchover', '--etcd-members', '1'],
     needs: () => ({ build: true, toolchain: true, tools: true }),
   },
+  model: { file: 'dist/chaos/model/main.js', needs: () => ({ build: true, spin: true }) },
   local: {
     file: 'dist/cli/main.js',
     first: ['local'],
@@ -36,7 +39,13 @@ const programs = {
 function testNeeds(projects) {
   const all = projects.length === 0;
   const wants = (...names) => all || names.some((name) => projects.includes(name));
-  return { build: wants('integration', 'e2e'), toolchain: wants('integration', 'e2e'), tools: wants('e2e') };
+  return {
+    build: wants('integration', 'e2e'),
+    toolchain: wants('integration', 'e2e'),
+    tools: wants('e2e'),
+    // Without a C compiler the test of the model says so and is skipped; everything else still runs.
+    spin: wants('sim') && findCompiler() !== undefined,
+  };
 }
 
 function log(line) {
@@ -72,13 +81,20 @@ function build() {
 }
 
 async function environment(needs) {
-  if (!needs.toolchain) return process.env;
-  const { postgres, etcd } = await ensureToolchain({ log });
-  log(`PostgreSQL ${postgres.major} (${postgres.source}), etcd ${etcd.version} (${etcd.source})`);
-  const tools = needs.tools ? ensureSystemTools({ log }) : {};
-  const env = { ...process.env, PGBATON_PG_BIN: postgres.bin, PGBATON_ETCD: etcd.path, ...tools };
-  // etcd 3.4 refuses to start on 64-bit ARM unless it is told that this is known; later versions do not look at it.
-  if (process.arch === 'arm64') env['ETCD_UNSUPPORTED_ARCH'] = 'arm64';
+  const env = { ...process.env };
+  if (needs.toolchain) {
+    const { postgres, etcd } = await ensureToolchain({ log });
+    log(`PostgreSQL ${postgres.major} (${postgres.source}), etcd ${etcd.version} (${etcd.source})`);
+    Object.assign(env, { PGBATON_PG_BIN: postgres.bin, PGBATON_ETCD: etcd.path });
+    // etcd 3.4 refuses to start on 64-bit ARM unless it is told that this is known; later versions do not look at it.
+    if (process.arch === 'arm64') env['ETCD_UNSUPPORTED_ARCH'] = 'arm64';
+  }
+  if (needs.tools) Object.assign(env, ensureSystemTools({ log }));
+  if (needs.spin) {
+    const { spin, compiler } = ensureSpin({ log });
+    log(`Spin ${spin.version} (${spin.source}), C compiler ${compiler.path}`);
+    Object.assign(env, { PGBATON_SPIN: spin.path, PGBATON_CC: compiler.path });
+  }
   return env;
 }
 

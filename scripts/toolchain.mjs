@@ -1,6 +1,8 @@
 // Finds the PostgreSQL and etcd programs that tests, demo and local clusters need, and on Debian and Ubuntu fetches what
 // is missing into a cache folder. Never installs anything, never starts anything, never asks for root.
 //
+// toolchain-spin.mjs does the same for the model, with what is exported here.
+//
 // Order of preference: PGBATON_PG_BIN / PGBATON_ETCD, then what is installed, then the cache, then fetching.
 // PGBATON_IGNORE_INSTALLED=1 leaves out "what is installed". Run as a program it prints shell assignments.
 import { execFileSync } from 'node:child_process';
@@ -46,7 +48,7 @@ export function isExecutable(path) {
   }
 }
 
-function ask(program, args) {
+export function ask(program, args) {
   try {
     return execFileSync(program, args, { encoding: 'utf8', stdio: ['ignore', 'pipe', 'pipe'], timeout: 20_000 }).trim();
   } catch {
@@ -144,7 +146,7 @@ function osRelease() {
   }
 }
 
-function cached(kind, inspect) {
+export function cached(kind, inspect) {
   const versions = cacheDirs()
     .flatMap((dir) => list(join(dir, osTag())))
     .filter((dir) => dir.includes(`/${kind}_`) && existsSync(join(dir, 'packages.json')))
@@ -161,7 +163,7 @@ const cachedEtcd = () => cached('etcd', (bin) => inspectEtcd(join(bin, 'etcd'), 
 
 // A path the user gave that does not work is an error, not a hint: silently testing another PostgreSQL than the one
 // asked for would be worse than stopping.
-function fromEnvironment(variable, inspect) {
+export function fromEnvironment(variable, inspect) {
   const value = process.env[variable];
   if (!value) return undefined;
   const { found, problem } = inspect(value);
@@ -219,15 +221,16 @@ function fetchPostgres(archive, parent, log) {
   });
 }
 
-function fetchEtcd(archive, parent, log) {
-  const version = archive.version('etcd-server');
-  if (version === undefined) throw new Error('no package etcd-server in the archive');
+/** For a package whose one program needs no files beside it. */
+export function fetchProgram({ archive, parent, packageName, program, log }) {
+  const version = archive.version(packageName);
+  if (version === undefined) throw new Error(`no package ${packageName} in the archive`);
   unpackPrograms({
     archive,
-    packages: ['etcd-server'],
-    target: join(parent, `etcd_${version.replaceAll(/[^\w.+~-]/g, '_')}`),
+    packages: [packageName],
+    target: join(parent, `${program}_${version.replaceAll(/[^\w.+~-]/g, '_')}`),
     binDirOf: () => 'usr/bin',
-    programNames: ['etcd'],
+    programNames: [program],
     extraFiles: () => [],
     log,
   });
@@ -249,17 +252,27 @@ function howToInstall(missing) {
   return lines.join('\n');
 }
 
-function fetchMissing(found, log) {
-  const parent = join(cacheDir(), osTag());
-  mkdirSync(parent, { recursive: true });
-  assertReachable(parent);
-  const work = mkdtempSync(join(parent, '.lists-'));
+/** Opens the archive for `unpack(archive, parent)`, which unpacks into folders of `parent`; a failure says what to install instead. */
+export function fetchPackages({ missing, instead, unpack, log }) {
+  if (!hasApt()) throw new ToolchainError(instead);
+  log(`${missing.join(' and ')} not installed: fetching into ${cacheDir()} (nothing is installed)`);
+  const umask = process.umask(0o022);
   try {
-    const archive = openArchive(work, log);
-    if (found.postgres === undefined) fetchPostgres(archive, parent, log);
-    if (found.etcd === undefined) fetchEtcd(archive, parent, log);
+    const parent = join(cacheDir(), osTag());
+    mkdirSync(parent, { recursive: true });
+    assertReachable(parent);
+    const work = mkdtempSync(join(parent, '.lists-'));
+    try {
+      unpack(openArchive(work, log), parent);
+    } finally {
+      rmSync(work, { recursive: true, force: true });
+    }
+  } catch (error) {
+    if (error instanceof ToolchainError) throw error;
+    const detail = (error.stderr?.toString().trim() || error.message).split('\n').slice(-3).join('\n');
+    throw new ToolchainError(`${instead}\nFetching them failed: ${detail}`);
   } finally {
-    rmSync(work, { recursive: true, force: true });
+    process.umask(umask);
   }
 }
 
@@ -271,18 +284,15 @@ export async function ensureToolchain({ log }) {
     ...(found.etcd === undefined ? ['etcd'] : []),
   ];
   if (missing.length === 0) return found;
-  if (!hasApt()) throw new ToolchainError(howToInstall(missing));
-  log(`${missing.join(' and ')} not installed: fetching into ${cacheDir()} (nothing is installed)`);
-  const umask = process.umask(0o022);
-  try {
-    fetchMissing(found, log);
-  } catch (error) {
-    if (error instanceof ToolchainError) throw error;
-    const detail = (error.stderr?.toString().trim() || error.message).split('\n').slice(-3).join('\n');
-    throw new ToolchainError(`${howToInstall(missing)}\nFetching them failed: ${detail}`);
-  } finally {
-    process.umask(umask);
-  }
+  fetchPackages({
+    missing,
+    instead: howToInstall(missing),
+    unpack: (archive, parent) => {
+      if (found.postgres === undefined) fetchPostgres(archive, parent, log);
+      if (found.etcd === undefined) fetchProgram({ archive, parent, packageName: 'etcd-server', program: 'etcd', log });
+    },
+    log,
+  });
   const now = findToolchain();
   if (now.postgres === undefined || now.etcd === undefined) {
     throw new ToolchainError(`${howToInstall(missing)}\nThey were fetched into ${cacheDir()}, but do not run there.`);
