@@ -26,7 +26,11 @@ const NEEDS_SETTLED: ReadonlySet<string> = new Set([
   'promote',
   'open',
   'stop-for-switchover',
+  // WAL that comes in behind a claim would be promoted without anybody having agreed to it.
+  'fetch',
 ]);
+/** They change what the node has, or whom it follows; a claim says what it has, and may not rest on what was seen in the middle of them. */
+const MOVES_WAL: ReadonlySet<string> = new Set(['fetch', 'follow', 'start-standby', 'rewind', 'clone']);
 
 export function decide(facts: Facts, memory: Memory): Decision {
   return withoutConflicts(facts, decideFreely(facts, memory));
@@ -72,8 +76,10 @@ function decideWithRecord(facts: Facts, memory: Memory, present: Present): Decis
 function withoutConflicts(facts: Facts, made: Decision): Decision {
   const actions = made.actions.filter((action: Action) => {
     switch (action.kind) {
-      case 'create':
       case 'change':
+        if (isClaim(action.rule) && facts.job !== null && MOVES_WAL.has(facts.job.kind)) return false;
+        return facts.store.changeInFlight === 'none';
+      case 'create':
       case 'renew':
         return facts.store.changeInFlight === 'none';
       case 'job':
@@ -87,4 +93,8 @@ function withoutConflicts(facts: Facts, made: Decision): Decision {
     }
   });
   return { ...made, actions };
+}
+
+function isClaim(rule: string): boolean {
+  return rule === 'T1' || rule === 'T2' || rule === 'T11';
 }

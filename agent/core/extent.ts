@@ -1,9 +1,9 @@
 /**
  * Where this node's own WAL ends, from its facts; and whether history says that it left the common road (PROTOCOL P6 "before any start").
  */
-import type { HistoryEntry } from '../../shared/domain/leader-record.ts';
+import type { HistoryEntry, LeaderRecord } from '../../shared/domain/leader-record.ts';
 import type { Ancestor, TimelineHistory, TimelineId } from '../../shared/domain/timeline.ts';
-import { contains, extentPosition, type WalExtent } from '../../shared/domain/wal-position.ts';
+import { contains, extentPosition, type WalExtent, type WalPosition } from '../../shared/domain/wal-position.ts';
 import type { ServerState } from '../postgres/port.ts';
 
 /** Received WAL of a standby, written WAL of a primary, the boundary on disk of a stopped server; null: cannot be said now. */
@@ -75,6 +75,23 @@ export function isOnRoad(own: WalExtent, road: TimelineHistory): boolean {
     road.ancestors.some((one) => one.timeline === timeline && distance(one.end, end) < PAGE_HEADER_BYTES);
   if (!own.history.ancestors.every(isSameFork)) return false;
   return own.history.timeline === road.timeline || contains({ history: road, lsn: own.lsn }, extentPosition(own));
+}
+
+/**
+ * What a claim rests on is where its WAL ended then (P5.4). A holder that is elsewhere now, promoted by hand in between, say, or brought beyond the floor by a
+ * late fetch, would fork where nobody has agreed to.
+ */
+export function isAtFloor(boundary: WalExtent, floor: WalPosition): boolean {
+  return boundary.history.timeline === floor.timeline && distance(boundary.lsn, floor.lsn) < PAGE_HEADER_BYTES;
+}
+
+/** Has this directory gone the way that its record tells: on the timeline it reserved, which left its parent at the floor? */
+export function isOfRecord({ history, lsn }: WalExtent, { timeline, floor }: LeaderRecord): boolean {
+  if (history.timeline !== timeline) return false;
+  // The first claim of a cluster begins where its directory stands, and left nobody.
+  if (floor.timeline === timeline) return contains({ history, lsn }, floor);
+  const parent = history.ancestors.at(-1);
+  return parent !== undefined && isAtFloor({ history: { timeline: parent.timeline, ancestors: [] }, lsn: parent.end }, floor);
 }
 
 function distance(a: bigint, b: bigint): bigint {

@@ -4,10 +4,11 @@
  */
 import type { LeaderRecord } from '../../shared/domain/leader-record.ts';
 import { isSafePair } from '../../shared/domain/member-set.ts';
-import { extentPosition, type WalPosition } from '../../shared/domain/wal-position.ts';
+import { extentPosition, formatPosition, type WalExtent, type WalPosition } from '../../shared/domain/wal-position.ts';
 import type { ServerFacts, ServerState } from '../postgres/port.ts';
 import type { Action } from './actions.ts';
 import { alarmed, decision, job, mayRetry, type Decision, type Present } from './decision.ts';
+import { isAtFloor, isOfRecord, ownBoundary } from './extent.ts';
 import type { Facts } from './facts.ts';
 import { awaitEnd, giveWay, isDying, restartFrozen } from './giving-way.ts';
 import { flushedPast, watchMembers } from './member-watch.ts';
@@ -173,11 +174,11 @@ function restartInPlace(facts: Facts, memory: Memory, present: Present, verify: 
   const forgiven = failed < memory.restartsForgiven ? 0 : memory.restartsForgiven;
   if (failed - forgiven >= RESTARTS_IN_PLACE && record.set.k > 0)
     return release({ ...memory, restartsForgiven: failed }, present, endOfWal(state));
-  if (state.extent !== null && state.extent.history.timeline !== record.timeline)
+  if (state.extent !== null && !isOfRecord(state.extent, record))
     return giveUp(
       memory,
       present,
-      `PGB-1304 our WAL is on timeline ${String(state.extent.history.timeline)}, the record says ${String(record.timeline)}`,
+      `PGB-1304 our WAL ends at ${formatPosition(extentPosition(state.extent))}, and is not that of timeline ${String(record.timeline)} from ${formatPosition(record.floor)} on`,
     );
   if (!mayRetry(facts, 'start-primary'))
     return decision(memory, 'crashed', `restart failed: ${failure?.why ?? ''}; trying again shortly`, ...renew);
@@ -286,6 +287,9 @@ function decidePromoting(facts: Facts, memory: Memory, present: Present): Decisi
     // An agent that restarted in the middle of a promotion must not set up another one over it.
     if (facts.job === null && facts.guard?.postmaster.kind === 'running' && facts.guard.postmaster.promoted)
       return decision(next, 'promoting', 'the promotion is under way', ...renew);
+    const boundary = ownBoundary(state);
+    if (boundary === null) return decision(next, 'promoting', 'replaying what was received', ...renew);
+    if (!isAtFloor(boundary, record.floor)) return giveUp(next, present, notAtFloor(boundary, record.floor));
     if (!mayRetry(facts, 'promote'))
       return decision(next, 'promoting', `promotion failed: ${facts.failures.get('promote')?.why ?? ''}; trying again`, ...renew);
     return decision(next, 'promoting', `promoting to timeline ${String(record.timeline)}`, job({ kind: 'promote', record }), ...renew);
@@ -303,6 +307,10 @@ function decidePromoting(facts: Facts, memory: Memory, present: Present): Decisi
     );
   }
   return decision(next, 'promoting', 'waiting for PostgreSQL', ...renew);
+}
+
+function notAtFloor(boundary: WalExtent, floor: WalPosition): string {
+  return `PGB-1304 our WAL ends at ${formatPosition(extentPosition(boundary))}, and we claimed from ${formatPosition(floor)}`;
 }
 
 /** T6: serving only when k members of the claimed set have flushed past the promotion record. */

@@ -1,5 +1,6 @@
 /** T4: from a standby whose receiver is cut to a primary on the reserved timeline. Half promoted is nothing: it is killed. */
 import type { LeaderRecord } from '../../../shared/domain/leader-record.ts';
+import { isOfRecord } from '../../core/extent.ts';
 import type { Outcome } from '../../postgres/port.ts';
 import { accepting } from '../node-file-keeper.ts';
 import { ask, DONE, failed, inOrder, look, save, stillOurs, type Bench, type Recipe } from '../recipe.ts';
@@ -38,12 +39,12 @@ export function* promote(bench: Bench, record: LeaderRecord): Recipe<Outcome> {
   return yield* save((file) => ({ ...file, promotion: { epoch, timeline, phase: 'done' } }));
 }
 
-/** I12: the timeline must have left its parent at the floor, or after it; before it would mean that claimed WAL was dropped. */
-function* checkFork({ situation }: Bench, { floor }: LeaderRecord): Recipe<Outcome> {
+/** I12: the timeline must have left its parent at the floor: before it claimed WAL would be dropped, behind it somebody else's work brought back. */
+function* checkFork({ situation }: Bench, record: LeaderRecord): Recipe<Outcome> {
   yield* look();
   const { state } = situation.server;
   if (state.kind !== 'running') return DONE;
-  const fork = state.facts.history.ancestors.at(-1);
-  if (fork === undefined || fork.timeline !== floor.timeline || fork.end >= floor.lsn) return DONE;
-  return failed('PGB-1314', 'the new timeline left its parent before the floor');
+  const { history, flushedLsn } = state.facts;
+  if (isOfRecord({ history, lsn: flushedLsn ?? record.floor.lsn }, record)) return DONE;
+  return failed('PGB-1314', `promoted, but not to timeline ${String(record.timeline)} from the floor on`);
 }
