@@ -25,6 +25,24 @@ export type SimOptions = {
   readonly faultsAtOnce: number;
 };
 
+/** Combinations that lead where chance alone seldom gets: each stands for a state of sometimes.ts. */
+const THEMES: readonly (readonly FaultKind[])[] = [
+  ['agent-kill', 'store-outage'],
+  ['switchover', 'agent-dies-at-failpoint', 'node-partition'],
+  ['switchover', 'machine-dies-at-failpoint', 'act-is-late'],
+  ['switchover', 'agent-freeze', 'act-fails'],
+  ['postmaster-kill', 'agent-dies-at-failpoint', 'act-fails'],
+  ['double-kill', 'machine-dies-at-failpoint', 'act-is-late'],
+];
+const THEMED_SHARE = 0.2;
+
+function drawFaults(random: Random): Set<FaultKind> {
+  const wanted = 1 + random.int(5);
+  const faults = new Set<FaultKind>();
+  while (faults.size < wanted) faults.add(random.pick(FAULT_KINDS));
+  return faults;
+}
+
 export function optionsOf(seed: number): SimOptions {
   const random = new Random(seed, 'options');
   const nodes = random.pick([2, 3, 3, 3, 3, 4, 5]);
@@ -37,9 +55,7 @@ export function optionsOf(seed: number): SimOptions {
     minLeadMs: random.pick([500, 500, 30_000]),
     clockDrift: 0.01,
   };
-  const wanted = 1 + random.int(5);
-  const faults = new Set<FaultKind>();
-  while (faults.size < wanted) faults.add(random.pick(FAULT_KINDS));
+  const faults = random.chance(THEMED_SHARE) ? new Set<FaultKind>(random.pick(THEMES)) : drawFaults(random);
   return {
     seed,
     nodes,

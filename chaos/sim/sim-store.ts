@@ -253,11 +253,19 @@ export class SimStore {
         continue;
       }
       const lagMs = this.mood.watchLagMs * (0.5 + this.#random.next());
-      this.#world.after(lagMs, () => this.#network.send(STORE_HOST, subscriber.host, () => subscriber.show(items)));
+      this.#world.after(lagMs, () => this.#deliver(subscriber, items));
     }
   }
 
+  /** One connection: it loses nothing in the middle. Cut off for good it breaks, and the next one begins with everything there is. */
+  #deliver(subscriber: Subscriber, items: readonly StoreItem[]): void {
+    if (subscriber.isBroken) return;
+    if (this.#network.isCut(STORE_HOST, subscriber.host)) this.#break(subscriber);
+    else this.#network.stream(STORE_HOST, subscriber.host, () => subscriber.show(items));
+  }
+
   #break(subscriber: Subscriber): void {
+    if (subscriber.isBroken) return;
     subscriber.isBroken = true;
     this.#world.after(RESUBSCRIBE_MS, () => this.#catchUp(subscriber));
   }
@@ -271,6 +279,6 @@ export class SimStore {
     }
     subscriber.isBroken = false;
     const items = this.#items();
-    this.#network.send(STORE_HOST, subscriber.host, () => subscriber.show(items));
+    this.#network.stream(STORE_HOST, subscriber.host, () => subscriber.show(items));
   }
 }
