@@ -6,6 +6,8 @@
 //   node scripts/run.mjs chaos [options]     real faults on real processes, judged by what clients saw
 //   node scripts/run.mjs measure [options]   three of them many times over: the table of the README
 //   node scripts/run.mjs model [options]     the formal model of the protocol, searched
+//   node scripts/run.mjs sim [options]       whole clusters under a virtual clock, the production decisions in them
+//   node scripts/run.mjs mutants [options]   the same with known bugs switched in, one at a time: each must be found
 //   node scripts/run.mjs test [projects]     the test suites, see run-tests.mjs
 import { execFileSync, spawn } from 'node:child_process';
 import { constants } from 'node:os';
@@ -28,6 +30,8 @@ const programs = {
     needs: () => ({ build: true, toolchain: true, tools: true }),
   },
   model: { file: 'dist/chaos/model/main.js', needs: () => ({ build: true, spin: true }) },
+  sim: { file: 'dist/chaos/sim/main.js', needs: () => ({ build: true }) },
+  mutants: { file: 'dist/chaos/sim/mutants/main.js', needs: () => ({ build: true }) },
   local: {
     file: 'dist/cli/main.js',
     first: ['local'],

@@ -223,8 +223,8 @@ export const ELECTION_MUTANTS: readonly Mutant[] = [
     sites: [
       {
         file: 'agent/core/candidate.ts',
-        original: "record.mode === 'async' ? record.ttlMs * (1 + facts.self.policy.clockDrift) : record.ttlMs",
-        mutated: "record.mode === 'async' ? record.ttlMs / 5 : record.ttlMs",
+        original: "mode === 'async' ? ttlMs * (1 + facts.self.policy.clockDrift) : ttlMs",
+        mutated: "mode === 'async' ? ttlMs / 5 : ttlMs",
       },
     ],
   },

@@ -44,7 +44,7 @@ export const LEADERSHIP_MUTANTS: readonly Mutant[] = [
     name: 'not-proven',
     guards: 'P7.6, H5',
     story: 'The next step is taken when the file is written, not when every walsender goes by it.',
-    sites: [{ file: 'chaos/sim/postgres-door.ts', original: '!life.process.isFrozen && this.#isInForce(setting)', mutated: 'true' }],
+    sites: [{ file: 'chaos/sim/postgres-door.ts', original: '!life.process.isFrozen && this.#view.isInForce(setting)', mutated: 'true' }],
   },
   {
     name: 'no-stepping-stone',
@@ -64,7 +64,7 @@ export const LEADERSHIP_MUTANTS: readonly Mutant[] = [
     story: 'The proof looks at the walsenders of the new set only; a leaver’s goes on releasing commits by its old copy.',
     sites: [
       {
-        file: 'chaos/sim/postgres-door.ts',
+        file: 'chaos/sim/server-view.ts',
         original: 'expectedPriority(acknowledger.copy, member) !== expectedPriority(setting, member),',
         mutated:
           'expectedPriority(setting, member) > 0 && expectedPriority(acknowledger.copy, member) !== expectedPriority(setting, member),',
@@ -134,7 +134,7 @@ export const LEADERSHIP_MUTANTS: readonly Mutant[] = [
     guards: 'T9 · to reports that it contains final',
     story: 'The record is handed over although the target has not said that it has everything.',
     sites: [
-      { file: 'agent/core/switchover.ts', original: '!handover.drained', mutated: 'false' },
+      { file: 'agent/core/switchover.ts', original: 'return handover.drained ? null', mutated: 'return true ? null' },
       { file: 'agent/core/candidate.ts', original: '!contains(boundary, final) || !contains(boundary, record.floor)', mutated: 'false' },
       { file: 'agent/machine/recipes/switchover.ts', original: 'if (hasAll) {', mutated: 'if (status !== null) {' },
     ],
@@ -171,7 +171,7 @@ export const LEADERSHIP_MUTANTS: readonly Mutant[] = [
     sites: [
       {
         file: 'agent/core/holder.ts',
-        original: 'state.extent !== null && state.extent.history.timeline !== record.timeline',
+        original: 'state.extent !== null && !isOfRecord(state.extent, record)',
         mutated: 'false',
       },
       {
@@ -316,7 +316,7 @@ export const LEADERSHIP_MUTANTS: readonly Mutant[] = [
     guards: 'I5, H4',
     story: 'A standby that was promoted by hand under the number of a claim elsewhere streams on over different content.',
     sites: [
-      { file: 'agent/core/follower.ts', original: 'state.wasPrimary && !wasOurs(facts, state.extent)', mutated: 'false' },
+      { file: 'agent/core/follower.ts', original: 'wasPrimary && !wasOurs(facts, extent)', mutated: 'false' },
       { file: 'agent/core/extent.ts', original: 'if (!own.history.ancestors.every(isSameFork)) return false;', mutated: '' },
       { file: 'agent/core/candidate.ts', original: ', ...knownTimelines(facts)', mutated: '' },
     ],
