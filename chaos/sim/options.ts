@@ -33,8 +33,20 @@ const THEMES: readonly (readonly FaultKind[])[] = [
   ['switchover', 'agent-freeze', 'act-fails'],
   ['postmaster-kill', 'agent-dies-at-failpoint', 'act-fails'],
   ['double-kill', 'machine-dies-at-failpoint', 'act-is-late'],
+  // Two leaders lost in a row, before everybody has followed the second.
+  ['leader-machine-loss', 'link-cut', 'machine-dies-at-failpoint'],
+  ['leader-postmaster-kill', 'bad-network', 'leader-machine-loss'],
+  // A standby that has just come back, with more on its disk than it has replayed, is asked how far it is.
+  ['replay-slow', 'machine-loss', 'leader-postmaster-kill'],
+  // A promise that comes while a promotion, or a primary, is under way.
+  ['leader-postmaster-kill', 'act-is-late', 'link-cut', 'leader-agent-freeze'],
+  ['leader-agent-freeze', 'one-way-cut', 'operator-force'],
+  // A new life of an agent meets what its former life had sent.
+  ['agent-kill', 'store-late-commits', 'store-slow'],
+  // Members come and go while their walsenders are slow to hear of it.
+  ['checkpointer-busy', 'node-partition', 'link-cut'],
 ];
-const THEMED_SHARE = 0.2;
+const THEMED_SHARE = 0.35;
 
 function drawFaults(random: Random): Set<FaultKind> {
   const wanted = 1 + random.int(5);

@@ -55,7 +55,7 @@ describe('the local PostgreSQL', () => {
     expect(extentPosition(state.extent)).toEqual(made.boundary);
   });
 
-  it('is not started as a primary without a deadline, and not below its promise', async () => {
+  it('is not started as a primary without a deadline, and not below its promise (I7, I11)', async () => {
     const start = { kind: 'primary', epoch: epoch(1n), inForce: { kind: 'placeholder' } } as const;
     await a.nodeFile.save(nodeFileOf(a, 1n), 2_000);
     expect(await a.postgres.start(start, NEVER)).toMatchObject({ kind: 'failed', code: 'PGB-1321' });
@@ -178,7 +178,7 @@ describe('the local PostgreSQL', () => {
     expect(await b.postgres.position(NEVER)).toEqual(stopped);
   });
 
-  it('is not promoted below its promise', async () => {
+  it('is not promoted below its promise (I7)', async () => {
     await mayLead(b, 3n);
     await b.nodeFile.save(nodeFileOf(b, 4n), 2_000);
     expect(await b.postgres.promote({ epoch: epoch(3n), timeline: timelineId(5), noProgressMs: 3_000 }, NEVER)).toMatchObject({
@@ -195,7 +195,7 @@ describe('the local PostgreSQL', () => {
     expect(existsSync(join(b.dataDir, 'pg_wal', '00000004.history'))).toBe(false);
   });
 
-  it('is promoted to the reserved timeline, which forks at its boundary', async () => {
+  it('is promoted to the reserved timeline, which forks at its boundary (I5, I12)', async () => {
     // Written by the old primary after the cut: flushed there, acknowledged by nobody.
     const client = await clientOf(a);
     client.query('insert into t values (5)').catch(() => undefined);

@@ -51,7 +51,7 @@ describe('a standby of a healthy leader', () => {
     expect(kinds(decide(factsOf({ server: { state: primary(500n), seenAtMs: NOW_MS } }), EMPTY_MEMORY).actions)).toEqual(['job:kill']);
   });
 
-  test('does not follow an epoch below its promise', () => {
+  test('does not follow an epoch below its promise (I7)', () => {
     const facts = factsOf({ following: null, server: seen });
     const made = decide({ ...facts, file: { ...facts.file, promised: epoch(9n) } }, EMPTY_MEMORY);
     expect(kinds(made.actions)).toEqual([]);
@@ -69,7 +69,7 @@ describe('the leader’s agent said that its PostgreSQL is dead', () => {
     expect(claimIn(made.actions)).toBeUndefined();
   });
 
-  test('the most caught-up of the quorum claims the next epoch, with its own boundary as the floor and a new timeline', () => {
+  test('the most caught-up of the quorum claims the next epoch, with its own boundary as the floor and a new timeline (I5, I6)', () => {
     const made = decide(factsOf({ down, server: seen, promiseKept: epoch(5n), answers: [answer(N3, 400n)] }), EMPTY_MEMORY);
     const claim = claimIn(made.actions);
     expect(claim?.rule).toBe('T1');
@@ -98,7 +98,7 @@ describe('the leader’s agent said that its PostgreSQL is dead', () => {
     expect(claimIn(later.actions)?.record.holder).toBe(N3);
   });
 
-  test('nobody claims without the floor, however many promise', () => {
+  test('nobody claims without the floor, however many promise (I12)', () => {
     const record = recordOf({ floor: { timeline: timelineId(1), lsn: lsn(600n) } });
     const facts = factsOf({ down, server: seen, promiseKept: epoch(5n), answers: [answer(N3, 550n)] }, { view: presentOf(record) });
     expect(claimIn(decide(facts, EMPTY_MEMORY).actions)).toBeUndefined();
@@ -204,7 +204,7 @@ describe('the holder', () => {
     expect(claimIn(decide(factsOf(hung, {}, N1), gone(4_000)).actions)).toBeUndefined();
   });
 
-  test('restarts in place only on the record’s timeline', () => {
+  test('restarts in place only on the record’s timeline (I1)', () => {
     const stopped = (timeline: number): Partial<Parameters<typeof factsOf>[0]> => ({
       server: {
         state: {
@@ -232,6 +232,38 @@ describe('the holder', () => {
       },
     };
     expect(kinds(decide(factsOf(promoted, {}, N1), EMPTY_MEMORY).actions)).toEqual(['job:kill']);
+  });
+
+  test('promotes only from the floor of its claim, on the timeline the floor is on (I12)', () => {
+    const record = recordOf({
+      state: { kind: 'promoting' },
+      holder: N2,
+      timeline: timelineId(2),
+      floor: { timeline: timelineId(1), lsn: lsn(500n) },
+    });
+    const view = presentOf(record);
+    const as = (state: ReturnType<typeof standby>): readonly Action[] =>
+      decide(factsOf({ server: { state, seenAtMs: NOW_MS } }, { view }), EMPTY_MEMORY).actions;
+    expect(kinds(as(standby(500n)))).toContain('job:promote');
+    expect(kinds(as(standby(500n, { replayIdle: false })))).not.toContain('job:promote');
+    // Brought beyond it by a late fetch; or promoted by hand, and a standby of that promotion since.
+    const byHand = standby(500n, { history: { timeline: timelineId(4), ancestors: [{ timeline: timelineId(1), end: lsn(500n) }] } });
+    for (const strayed of [standby(900n), byHand]) {
+      expect(kinds(as(strayed))).not.toContain('job:promote');
+      expect(claimIn(as(strayed))).toMatchObject({ rule: 'T8', record: { state: { kind: 'released', final: null } } });
+    }
+  });
+
+  test('never restarts in place what left its parent elsewhere than at the floor (I12)', () => {
+    const record = recordOf({ holder: N2, timeline: timelineId(2), floor: { timeline: timelineId(1), lsn: lsn(500n) } });
+    const forkedAt = (end: bigint): readonly string[] => {
+      const extent = { history: { timeline: timelineId(2), ancestors: [{ timeline: timelineId(1), end: lsn(end) }] }, lsn: lsn(900n) };
+      const state = { kind: 'stopped', systemId: SYSTEM_ID, wasPrimary: true, cleanly: false, extent } as const;
+      return kinds(decide(factsOf({ server: { state, seenAtMs: NOW_MS } }, { view: presentOf(record) }), EMPTY_MEMORY).actions);
+    };
+    expect(forkedAt(500n)).toContain('job:start-primary');
+    expect(forkedAt(300n)).not.toContain('job:start-primary');
+    expect(forkedAt(700n)).not.toContain('job:start-primary');
   });
 
   test('serves only when the quorum has flushed the promotion record', () => {

@@ -7,7 +7,7 @@ import { answer, N1, N2, N3 } from '../../../support/facts-builder.ts';
 
 const one = timelineId(1);
 
-test('with exactly a quorum the requirement is its best position', () => {
+test('with exactly a quorum the requirement is its best position (I2)', () => {
   expect(requiredPosition([answer(N1, 100n), answer(N2, 300n)], 2, one)).toEqual({ timeline: 1, lsn: 300n });
 });
 

@@ -6,7 +6,7 @@ const right: Right = { epoch: 5n, untilMs: 1_000 };
 const act = { epoch: 5n, right, promised: 5n, nowMs: 999 };
 
 describe('the right to be a primary', () => {
-  it('allows an act within the deadline, for its epoch, at the promise', () => {
+  it('allows an act within the deadline, for its epoch, at the promise (I11)', () => {
     expect(whyNotPrimary(act)).toBeNull();
     expect(whyNotPrimary({ ...act, promised: 0n })).toBeNull();
   });

@@ -17,7 +17,7 @@ describe('epochs of acknowledgements', () => {
     expect(verdict).toMatchObject({ checked: 4, untold: 0, stale: [], shared: [] });
   });
 
-  it('a write invoked after the first acknowledgement of a newer timeline, and acknowledged on the old one, is split brain', () => {
+  it('a write invoked after the first acknowledgement of a newer timeline, and acknowledged on the old one, is split brain (I4)', () => {
     const newer = ack(10, 30, 2);
     const stale = ack(31, 40, 1);
     expect(checkEpochs([ack(0, 1, 1), newer, stale]).stale).toEqual([{ entry: stale, newest: newer }]);
@@ -43,7 +43,7 @@ describe('epochs of acknowledgements', () => {
     expect(checkEpochs([ack(10, 30, 2), ack(31, 40, 1, 's1', 'unknown'), ack(31, 40, 1, 's1', 'failed')]).stale).toEqual([]);
   });
 
-  it('one timeline on two servers is found, though no epoch decreases', () => {
+  it('one timeline on two servers is found, though no epoch decreases (I5)', () => {
     expect(checkEpochs([ack(0, 1, 1), ack(2, 3, 2, 'a'), ack(4, 5, 2, 'b')]).shared).toEqual([{ timeline: 2, servers: ['a', 'b'] }]);
   });
 

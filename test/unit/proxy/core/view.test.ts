@@ -17,7 +17,7 @@ describe('judgeRecord', () => {
     expect(judgeRecord(before, next)).toBe(expected);
   });
 
-  it('lets the routed epoch never fall, whatever comes in whatever order', () => {
+  it('lets the routed epoch never fall, whatever comes in whatever order (I15)', () => {
     const anyLeader = fc
       .record({ at: fc.integer({ min: 0, max: 5 }), seq: fc.integer({ min: 0, max: 3 }) })
       .map(({ at, seq }) => leader(N1, at, { kind: 'serving' }, seq));
