@@ -26,9 +26,10 @@ import type { Log } from './guard/log.ts';
 import { resolveOsUser } from './guard/os-user.ts';
 import { AgentLoop } from './loop/agent-loop.ts';
 import { Failpoints } from './loop/failpoints.ts';
+import { Recorder } from './loop/recording.ts';
 import { StoreAsks } from './loop/store-asks.ts';
 import { freshIncarnation } from './loop/world.ts';
-import { AgentMachine } from './machine/machine.ts';
+import { AgentMachine, type MachineStart } from './machine/machine.ts';
 import { openNodeFileStore } from './node-file/node-file-store.ts';
 import type { NodeFile, NodeFileStore } from './node-file/port.ts';
 import { PeerClient } from './peer/peer-client.ts';
@@ -92,13 +93,8 @@ type Parts = {
 async function runParts({ config, log, dcs, keys, files, file, nameIsFree, signal, stop }: Parts): Promise<void> {
   const { guard, postgres } = openServer(config, log);
   const peers = new PeerClient(config.secrets.peerToken);
-  const { name, priority, policy } = config;
-  const machine = new AgentMachine({
-    self: { name, priority, policy, adopt: config.postgres.adopt, initialize: config.postgres.initialize },
-    file,
-    salt: randomBytes(9).toString('base64url'),
-    nowMs: monotonicMs(),
-  });
+  const { policy } = config;
+  const { machine, recorder } = openMachine(config, file, log);
   const facts = (): Facts => machine.facts(monotonicMs());
   const crash: { error: AppError | null } = { error: null };
   const store = new StoreAsks(dcs, keys, nameIsFree);
@@ -115,6 +111,7 @@ async function runParts({ config, log, dcs, keys, files, file, nameIsFree, signa
     disk,
     log,
     failpoints: new Failpoints(process.env['PGBATON_FAILPOINTS']),
+    recorder,
     signal,
     crash: (error) => {
       if (crash.error !== null) return;
@@ -155,8 +152,22 @@ async function runParts({ config, log, dcs, keys, files, file, nameIsFree, signa
     disk.close();
     await postgres.close();
     await guard.close();
+    recorder?.close();
   }
   if (crash.error !== null) throw crash.error;
+}
+
+/** The decisions, and who writes down what they are told: `PGBATON_RECORD=DIR` asks for that. */
+function openMachine(
+  { name, priority, policy, postgres: { adopt, initialize } }: NodeConfig,
+  file: NodeFile,
+  log: Logger,
+): { readonly machine: AgentMachine; readonly recorder: Recorder | null } {
+  const salt = randomBytes(9).toString('base64url');
+  const start: MachineStart = { self: { name, priority, policy, adopt, initialize }, file, salt, nowMs: monotonicMs() };
+  const dir = process.env['PGBATON_RECORD'];
+  const recorder = dir === undefined || dir === '' ? null : new Recorder({ dir, name, log, start });
+  return { machine: new AgentMachine(start), recorder };
 }
 
 /** The guard and, behind it, the local PostgreSQL. */

@@ -8,6 +8,7 @@
 //   node scripts/run.mjs model [options]     the formal model of the protocol, searched
 //   node scripts/run.mjs sim [options]       whole clusters under a virtual clock, the production decisions in them
 //   node scripts/run.mjs mutants [options]   the same with known bugs switched in, one at a time: each must be found
+//   node scripts/run.mjs replay FILE…        recordings of real agents (PGBATON_RECORD=DIR), through the decisions again
 //   node scripts/run.mjs test [projects]     the test suites, see run-tests.mjs
 import { execFileSync, spawn } from 'node:child_process';
 import { constants } from 'node:os';
@@ -32,6 +33,7 @@ const programs = {
   model: { file: 'dist/chaos/model/main.js', needs: () => ({ build: true, spin: true }) },
   sim: { file: 'dist/chaos/sim/main.js', needs: () => ({ build: true }) },
   mutants: { file: 'dist/chaos/sim/mutants/main.js', needs: () => ({ build: true }) },
+  replay: { file: 'dist/chaos/replay/main.js', needs: () => ({ build: true }) },
   local: {
     file: 'dist/cli/main.js',
     first: ['local'],

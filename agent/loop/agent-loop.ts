@@ -15,6 +15,7 @@ import type { PromiseReply } from '../machine/asks.ts';
 import type { Effect, Event } from '../machine/events.ts';
 import type { AgentMachine } from '../machine/machine.ts';
 import type { Failpoints } from './failpoints.ts';
+import type { Recorder } from './recording.ts';
 import { answer, type WorldParts } from './world.ts';
 
 export type LoopParts = WorldParts & {
@@ -23,6 +24,8 @@ export type LoopParts = WorldParts & {
   readonly keys: Keys;
   readonly log: Logger;
   readonly failpoints: Failpoints;
+  /** Null: nobody asked for one. */
+  readonly recorder: Recorder | null;
   readonly signal: AbortSignal;
   /** A broken invariant: whoever is told fences first and ends the process afterwards. */
   readonly crash: (error: unknown) => void;
@@ -109,11 +112,16 @@ export class AgentLoop {
   }
 
   #step(event: Event): void {
-    const { machine, signal, crash } = this.#parts;
+    const { machine, recorder, signal, crash } = this.#parts;
     if (signal.aborted) return;
+    const nowMs = monotonicMs();
     try {
-      for (const effect of machine.step(event, monotonicMs())) this.#perform(effect);
+      const effects = machine.step(event, nowMs);
+      recorder?.note({ event, nowMs, effects });
+      for (const effect of effects) this.#perform(effect);
     } catch (error) {
+      // Replayed, it throws again: nothing tells more about a broken invariant.
+      recorder?.note({ event, nowMs, effects: [] });
       crash(error);
     }
   }

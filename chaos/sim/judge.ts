@@ -244,6 +244,9 @@ export class Judge {
 
   #epochOf(node: SimNode): bigint | null {
     const { right, purpose } = node.guard;
+    // Promoted past its guard after it had claimed: its members acknowledge for that claim, and the guard knows nothing of it (seed 2875).
+    const isPastItsGuard = node.directory !== null && this.#handMade.has(node.directory.wal);
+    if (isPastItsGuard && this.#record !== null && this.#nodeOf(this.#record.holder) === node) return this.#record.epoch;
     const own = purpose.kind === 'primary' ? BigInt(purpose.epoch) : null;
     if (right === null) return own;
     return own !== null && own > right.epoch ? own : right.epoch;

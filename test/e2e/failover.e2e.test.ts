@@ -1,16 +1,26 @@
 // The life of one cluster of three, fault after fault, with a ledger through the proxy. Between faults it must heal unaided.
-import { afterAll, beforeAll, describe, expect, test } from 'vitest';
+import { mkdtempSync, readdirSync, readFileSync, rmSync } from 'node:fs';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
+import { afterAll, beforeAll, describe, expect, test, vi } from 'vitest';
+import { readRecording } from '../../agent/loop/recording.ts';
+import { replay } from '../../chaos/replay/replay.ts';
 import { sleep } from '../../shared/runtime/deadline.ts';
 import { kill, query, TestCluster, until, withLedger } from '../support/local-cluster.ts';
 
 let cluster: TestCluster;
+/** What every agent of this cluster is told and wants, in all its lives. */
+const recordings = mkdtempSync(join(tmpdir(), 'pgbaton-e2e-recordings-'));
 
 beforeAll(async () => {
+  vi.stubEnv('PGBATON_RECORD', recordings);
   cluster = await TestCluster.up('failover');
 });
 
 afterAll(async () => {
+  vi.unstubAllEnvs();
   await cluster?.down();
+  rmSync(recordings, { recursive: true, force: true });
 });
 
 async function others(): Promise<{ readonly leader: string; readonly standbys: readonly string[] }> {
@@ -168,6 +178,19 @@ describe('a local cluster of three', () => {
     expect(await cluster.leader()).toBe(leader);
     expect(result.errors).toBe(0);
     expect(result.outageMs).toBeLessThan(2_000);
+  });
+
+  test('all that its agents went through, fed to the decisions again, makes them want the same', async () => {
+    const { leader, standbys } = await others();
+    const files = readdirSync(recordings);
+    for (const name of [leader, ...standbys]) expect(files.some((file) => file.startsWith(`${name}-`))).toBe(true);
+    let events = 0;
+    for (const file of files) {
+      const result = replay(readRecording(readFileSync(join(recordings, file))));
+      expect({ file, result }).toMatchObject({ result: { kind: 'identical' } });
+      if (result.kind === 'identical') events += result.events;
+    }
+    expect(events).toBeGreaterThan(1_000);
   });
 });
 
