@@ -14,6 +14,11 @@ import { STORE_HOST } from './sim-store.ts';
 /** Undoes a fault; null when it is over by itself. */
 type End = (() => void) | null;
 
+/** A target that has been handed the record claims within some ten milliseconds. */
+const HANDOVER_POLL_MS = 2;
+/** Met by one seed in many thousands if they were drawn like the others. */
+const RARE_FAILPOINTS = ['change-record/T8', 'change-record/T9-abort'] as const;
+
 export class Faults {
   readonly #cluster: Cluster;
   readonly #random: Random;
@@ -217,10 +222,13 @@ export class Faults {
   /** Whatever died at its failpoint comes back when the fault is over. */
   #arm(act: FailpointAct): End {
     const cluster = this.#cluster;
-    const name = this.#random.pick<Failpoint>(act.kind === 'fails' ? FAILABLE : FAILPOINTS);
+    const rare = this.#random.chance(0.1);
+    const name = this.#random.pick<Failpoint>(act.kind === 'fails' ? FAILABLE : rare ? RARE_FAILPOINTS : FAILPOINTS);
     for (const node of cluster.nodes) node.failpoint.arm(name, act);
-    if (this.#random.chance(0.7)) this.#provoke(name);
+    let isOver = false;
+    if (this.#random.chance(0.7)) this.#provoke(name, () => isOver);
     return () => {
+      isOver = true;
       for (const node of cluster.nodes) {
         node.failpoint.disarm();
         cluster.powerOn(node);
@@ -230,14 +238,28 @@ export class Faults {
   }
 
   /** Waiting for an ask of that kind to come about by itself could take for ever. */
-  #provoke(name: Failpoint): void {
+  #provoke(name: Failpoint, isOver: () => boolean): void {
     const cluster = this.#cluster;
     switch (name) {
       case 'stop-fast':
       case 'change-record/T2':
       case 'change-record/T9':
-      case 'change-record/T9-abort':
         cluster.operator.requestSwitchover(this.#random.pick(cluster.nodes));
+        return;
+      case 'change-record/T9-abort': {
+        // The target goes away between its drain and its claim.
+        const target = this.#random.pick(cluster.nodes);
+        cluster.operator.requestSwitchover(target);
+        this.#strikeAtHandover(target, isOver);
+        return;
+      }
+      case 'change-record/T8':
+        // Whoever claims is promoted past its agent before it promotes itself, and has to give the record up.
+        cluster.killPostmaster(cluster.leader ?? this.#random.pick(cluster.nodes));
+        cluster.world.after(this.#random.between(20, 120), () => {
+          const holder = cluster.nodes.find(({ directory }) => directory !== null && directory.marker === cluster.judge.record?.holder);
+          if (holder !== undefined && !isOver()) cluster.promoteByHand(holder);
+        });
         return;
       case 'clone':
       case 'rewind':
@@ -246,6 +268,13 @@ export class Faults {
       default:
         cluster.killPostmaster(cluster.leader ?? this.#random.pick(cluster.nodes));
     }
+  }
+
+  #strikeAtHandover(target: SimNode, isOver: () => boolean): void {
+    const cluster = this.#cluster;
+    if (isOver()) return;
+    if (cluster.judge.record?.state.kind === 'handing-over') cluster.powerOff(target);
+    else cluster.world.after(HANDOVER_POLL_MS, () => this.#strikeAtHandover(target, isOver));
   }
 
   #isolate(host: HostName): End {

@@ -47,6 +47,7 @@ export class Judge {
   readonly #forced = new Set<string>();
   /** How many of the acknowledged writes were acknowledged before the last of those: from then on only what came after counts. */
   #forgiven = 0;
+  #forcedAtMs = 0;
   #isAsync = false;
 
   constructor(world: World) {
@@ -125,7 +126,10 @@ export class Judge {
     this.#epochs += 1;
     this.#sightings.onClaim();
     const holder = this.#nodeOf(record.holder);
-    if (this.#forced.has(record.nonce)) this.#forgiven = this.#acknowledged.length;
+    if (this.#forced.has(record.nonce)) {
+      this.#forgiven = this.#acknowledged.length;
+      this.#forcedAtMs = this.#world.nowMs;
+    }
     if (holder === null || holder.directory === null) return;
     const { wal } = holder.directory;
     if (!contains(wal.extentAt(wal.end), record.floor))
@@ -208,6 +212,8 @@ export class Judge {
     const isOnlyTimed = this.#isAsync || life.sync.possible().some(({ kind }) => kind === 'no-wait');
     const isExcused = isOnlyTimed && (node.clock.hasStood || node.awakeForMs < GUARD_SLACK_MS);
     if (isExcused && this.#record !== null && epoch < this.#record.epoch) return;
+    // What was flushed before its members let go may be told to its client after the operator had given it up (seed 201328).
+    if (this.#record !== null && epoch < this.#record.epoch && operation.invokedAtMs < this.#forcedAtMs) return;
     this.#acknowledged.push(record);
     this.#sightings.onAcknowledged(node, epoch, this.#record);
     if (epoch > this.#newestEpoch) this.#newestEpoch = epoch;
