@@ -24,9 +24,11 @@ export function environmentFor(plan: LocalPlan, env: NodeJS.ProcessEnv): Record<
   return { ...Object.fromEntries(kept), [ID_VARIABLE]: plan.id };
 }
 
-/** Without this one variable etcd 3.4 refuses to start on 64-bit ARM; it configures nothing. */
+/** Without the one etcd 3.4 refuses to start on 64-bit ARM, the other asks for recordings; neither configures anything. */
+const HARMLESS: ReadonlySet<string> = new Set(['ETCD_UNSUPPORTED_ARCH', 'PGBATON_RECORD']);
+
 function isConfiguration(variable: string): boolean {
-  return variable.startsWith('PGBATON_') || (variable.startsWith('ETCD_') && variable !== 'ETCD_UNSUPPORTED_ARCH');
+  return (variable.startsWith('PGBATON_') || variable.startsWith('ETCD_')) && !HARMLESS.has(variable);
 }
 
 export function etcdPrograms(plan: LocalPlan, layout: Layout, env: Record<string, string>): readonly Program[] {

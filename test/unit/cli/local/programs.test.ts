@@ -32,8 +32,10 @@ describe('the programs of a local cluster', () => {
       PGBATON_SECRET_PEER_TOKEN: 'x',
       ETCD_NAME: 'prod',
       ETCD_UNSUPPORTED_ARCH: 'arm64',
+      PGBATON_RECORD: '/tmp/recordings',
     });
-    expect(env).toEqual({ PATH: '/bin', ETCD_UNSUPPORTED_ARCH: 'arm64', PGBATON_LOCAL_CLUSTER: plan.id });
+    const kept = { PATH: '/bin', ETCD_UNSUPPORTED_ARCH: 'arm64', PGBATON_RECORD: '/tmp/recordings' };
+    expect(env).toEqual({ ...kept, PGBATON_LOCAL_CLUSTER: plan.id });
   });
 
   it('keep etcd durable, and quick to elect', () => {
