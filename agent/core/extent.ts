@@ -81,8 +81,8 @@ export function isOnRoad(own: WalExtent, road: TimelineHistory): boolean {
  * What a claim rests on is where its WAL ended then (P5.4). A holder that is elsewhere now, promoted by hand in between, say, or brought beyond the floor by a
  * late fetch, would fork where nobody has agreed to.
  */
-export function isAtFloor(boundary: WalExtent, floor: WalPosition): boolean {
-  return boundary.history.timeline === floor.timeline && distance(boundary.lsn, floor.lsn) < PAGE_HEADER_BYTES;
+export function isAtFloor(position: WalPosition, floor: WalPosition): boolean {
+  return position.timeline === floor.timeline && distance(position.lsn, floor.lsn) < PAGE_HEADER_BYTES;
 }
 
 /** Has this directory gone the way that its record tells: on the timeline it reserved, which left its parent at the floor? */
@@ -91,7 +91,7 @@ export function isOfRecord({ history, lsn }: WalExtent, { timeline, floor }: Lea
   // The first claim of a cluster begins where its directory stands, and left nobody.
   if (floor.timeline === timeline) return contains({ history, lsn }, floor);
   const parent = history.ancestors.at(-1);
-  return parent !== undefined && isAtFloor({ history: { timeline: parent.timeline, ancestors: [] }, lsn: parent.end }, floor);
+  return parent !== undefined && isAtFloor({ timeline: parent.timeline, lsn: parent.end }, floor);
 }
 
 function distance(a: bigint, b: bigint): bigint {

@@ -289,7 +289,7 @@ function decidePromoting(facts: Facts, memory: Memory, present: Present): Decisi
       return decision(next, 'promoting', 'the promotion is under way', ...renew);
     const boundary = ownBoundary(state);
     if (boundary === null) return decision(next, 'promoting', 'replaying what was received', ...renew);
-    if (!isAtFloor(boundary, record.floor)) return giveUp(next, present, notAtFloor(boundary, record.floor));
+    if (!isAtFloor(extentPosition(boundary), record.floor)) return giveUp(next, present, notAtFloor(boundary, record.floor));
     if (!mayRetry(facts, 'promote'))
       return decision(next, 'promoting', `promotion failed: ${facts.failures.get('promote')?.why ?? ''}; trying again`, ...renew);
     return decision(next, 'promoting', `promoting to timeline ${String(record.timeline)}`, job({ kind: 'promote', record }), ...renew);

@@ -1,6 +1,7 @@
 /**
  * What happened to one agent, and what it wanted done about it, in a file: `chaos/replay` feeds the same events to the same decisions, and must get the
- * same effects. It must never slow an agent down or end it: what cannot be written any more is left out, and the file says so by ending early.
+ * same effects. Each step is written before its effects are carried out, and waited for: what was wanted just before a kill -9 is what one wants to know, and
+ * nobody records who has not asked for it. It must never end an agent that runs: what cannot be written any more is left out, and the file ends early.
  *
  * A frame is its length in four bytes, then the value as `node:v8` writes it. The first value is where the machine began.
  */
