@@ -7,7 +7,7 @@ import { PROXY_NAME, type LocalPlan } from './plan.ts';
 export type Place = {
   readonly component: string;
   readonly namespace: string;
-  /** The end of the cable outside. Inside it is always `eth0`. */
+  /** The end of the cable at the bridge. Inside it is always `eth0`. */
   readonly outside: string;
   readonly address: string;
 };
@@ -20,11 +20,20 @@ const FIRST_ETCD = 11;
 const FIRST_NODE = 21;
 const PROXY = 41;
 
-export function bridgeOf({ id }: Pick<LocalPlan, 'id'>): string {
-  return linkName(id, 'br');
+/**
+ * Where the bridge stands. In the machine's own namespace it would be under the machine's packet filter: an engine for containers sets it to
+ * drop what is forwarded and has it asked about bridged packets too, and no node would ever reach another.
+ */
+export function switchNamespaceOf(plan: Pick<LocalPlan, 'id'>): string {
+  return namespaceOf(plan, 'switch');
 }
 
-/** Everything that is made carries this text as its alias; what does not is somebody else's, whatever its name. */
+/** The end of the harness's cable in the machine's own namespace: all of the network that is to be seen there. */
+export function harnessLinkOf({ id }: Pick<LocalPlan, 'id'>): string {
+  return linkName(id, 'hs');
+}
+
+/** The harness's cable carries this text as its alias; a link that does not is somebody else's, whatever its name. */
 export function ownerMark({ id }: Pick<LocalPlan, 'id'>): string {
   return `pgbaton-${id}`;
 }
@@ -33,7 +42,7 @@ export function namespaceOf({ id }: Pick<LocalPlan, 'id'>, component: string): s
   return `pgbaton-${id}-${component}`;
 }
 
-/** Clients, operators and whoever breaks the cluster reach it from here: the machine's own namespace, at the bridge. */
+/** Clients, operators and whoever breaks the cluster reach it from here: the machine's own namespace. */
 export function harnessAddress(subnet: string): string {
   return `${subnet}.${String(HARNESS)}`;
 }

@@ -8,12 +8,22 @@ import { promisify } from 'node:util';
 import { z } from 'zod';
 import { appError, messageOf } from '../../shared/errors.ts';
 import { systemRandom } from '../../shared/runtime/random.ts';
-import { bridgeOf, harnessAddress, ownerMark, pickSubnet, placesOf, PREFIX_LENGTH, type Place, type Range } from './network-plan.ts';
+import {
+  harnessAddress,
+  harnessLinkOf,
+  ownerMark,
+  pickSubnet,
+  placesOf,
+  PREFIX_LENGTH,
+  switchNamespaceOf,
+  type Range,
+} from './network-plan.ts';
 import type { LocalPlan } from './plan.ts';
 
 const run = promisify(execFile);
 const COMMAND_MS = 10_000;
 const NAMESPACES = '/run/netns';
+const BRIDGE = 'bridge';
 
 export function namespacePath(namespace: string): string {
   return `${NAMESPACES}/${namespace}`;
@@ -45,18 +55,21 @@ export async function makeNetwork(plan: LocalPlan): Promise<void> {
   const { network } = plan;
   if (network === null) return;
   await removeNetwork(plan);
-  const bridge = bridgeOf(plan);
-  const mark = ownerMark(plan);
   const go = async (...args: readonly string[]): Promise<string> => ip(network.ipProgram, args);
-  await go('link', 'add', 'name', bridge, 'type', 'bridge');
-  await go('link', 'set', 'dev', bridge, 'alias', mark);
-  await go('addr', 'add', `${harnessAddress(network.subnet)}/${String(PREFIX_LENGTH)}`, 'dev', bridge);
-  await go('link', 'set', 'dev', bridge, 'up');
+  const hub = switchNamespaceOf(plan);
+  const link = harnessLinkOf(plan);
+  await go('netns', 'add', hub);
+  await go('-n', hub, 'link', 'add', 'name', BRIDGE, 'type', 'bridge');
+  await go('-n', hub, 'link', 'set', 'dev', BRIDGE, 'up');
+  await go('link', 'add', 'name', link, 'type', 'veth', 'peer', 'name', link, 'netns', hub);
+  await go('link', 'set', 'dev', link, 'alias', ownerMark(plan));
+  await go('addr', 'add', `${harnessAddress(network.subnet)}/${String(PREFIX_LENGTH)}`, 'dev', link);
+  await go('link', 'set', 'dev', link, 'up');
+  await go('-n', hub, 'link', 'set', 'dev', link, 'master', BRIDGE, 'up');
   for (const { namespace, outside, address } of placesOf(plan)) {
     await go('netns', 'add', namespace);
-    await go('link', 'add', 'name', outside, 'type', 'veth', 'peer', 'name', 'eth0', 'netns', namespace);
-    await go('link', 'set', 'dev', outside, 'alias', mark);
-    await go('link', 'set', 'dev', outside, 'master', bridge, 'up');
+    await go('-n', hub, 'link', 'add', 'name', outside, 'type', 'veth', 'peer', 'name', 'eth0', 'netns', namespace);
+    await go('-n', hub, 'link', 'set', 'dev', outside, 'master', BRIDGE, 'up');
     await go('-n', namespace, 'addr', 'add', `${address}/${String(PREFIX_LENGTH)}`, 'dev', 'eth0');
     await go('-n', namespace, 'link', 'set', 'dev', 'eth0', 'up');
     await go('-n', namespace, 'link', 'set', 'dev', 'lo', 'up');
@@ -66,12 +79,12 @@ export async function makeNetwork(plan: LocalPlan): Promise<void> {
 export async function removeNetwork(plan: LocalPlan): Promise<void> {
   const { network } = plan;
   if (network === null) return;
-  const mark = ownerMark(plan);
   const present = namespacesOf(await ip(network.ipProgram, ['netns', 'list']));
-  for (const { namespace } of placesOf(plan)) if (present.has(namespace)) await ip(network.ipProgram, ['netns', 'delete', namespace]);
-  // A namespace takes its cables with it only when the last socket in it is gone; the outer ends are not left to that.
-  const links = [...placesOf(plan).map(({ outside }: Place) => outside), bridgeOf(plan)];
-  for (const link of links) if (aliasOf(link) === mark) await removeLink(network.ipProgram, link);
+  const ours = [...placesOf(plan).map(({ namespace }) => namespace), switchNamespaceOf(plan)];
+  for (const namespace of ours) if (present.has(namespace)) await ip(network.ipProgram, ['netns', 'delete', namespace]);
+  // A namespace takes its cables with it only when the last socket in it is gone; the end out here is not left to that.
+  const link = harnessLinkOf(plan);
+  if (aliasOf(link) === ownerMark(plan)) await removeLink(network.ipProgram, link);
 }
 
 async function removeLink(ipProgram: string, link: string): Promise<void> {

@@ -1,5 +1,5 @@
 import { describe, expect, it } from 'vitest';
-import { bridgeOf, namespaceOf, pickSubnet, placesOf } from '../../../../cli/local/network-plan.ts';
+import { harnessLinkOf, namespaceOf, pickSubnet, placesOf } from '../../../../cli/local/network-plan.ts';
 import type { LocalPlan } from '../../../../cli/local/plan.ts';
 
 const plan: LocalPlan = {
@@ -33,7 +33,7 @@ describe('the network of a local cluster', () => {
   });
 
   it('keeps every name of an interface within what the kernel allows', () => {
-    for (const name of [bridgeOf(plan), ...placesOf(plan).map(({ outside }) => outside)]) expect(name.length).toBeLessThanOrEqual(15);
+    for (const name of [harnessLinkOf(plan), ...placesOf(plan).map(({ outside }) => outside)]) expect(name.length).toBeLessThanOrEqual(15);
   });
 
   it('takes no range that overlaps an address or a route of the machine, however wide that is', () => {
