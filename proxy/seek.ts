@@ -43,8 +43,15 @@ const ASK_AGENT_MS = 300;
 /** Between two attempts: soon enough not to be noticed, spread so that held clients do not come in step. */
 const RETRY_MIN_MS = 20;
 const RETRY_SPREAD_MS = 30;
+/** At a door that will open any moment. */
+const DOOR_PAUSE_MS = 4;
+const DOOR_WAIT_MS = 50;
 
-type Attempt = { readonly kind: 'reached'; readonly reached: Reached } | { readonly kind: 'failed'; readonly why: string };
+type Attempt =
+  | { readonly kind: 'reached'; readonly reached: Reached }
+  | { readonly kind: 'failed'; readonly why: string }
+  /** It is there, and lets nobody in at the moment: its agent will know first when that changes. */
+  | { readonly kind: 'closed'; readonly why: string };
 
 export class Seek {
   readonly #deps: SeekDeps;
@@ -87,10 +94,12 @@ export class Seek {
       if (this.#gone.aborted) return { kind: 'gone' };
       const route: Route = open === null ? router.route(this.#session.port, this.#avoid) : { kind: 'target', target: open.target };
       let why = route.kind === 'none' ? route.why : '';
+      let isClosed = false;
       if (route.kind === 'target') {
         const attempt = await this.#try(route.target, open?.socket ?? null);
         if (attempt.kind === 'reached') return attempt;
         open = null;
+        isClosed = attempt.kind === 'closed';
         why = `${route.target.name}: ${attempt.why}`;
         this.#avoid.add(route.target.bond.member);
       }
@@ -102,18 +111,24 @@ export class Seek {
         this.#heldSinceMs = monotonicMs();
         router.enterHold();
       }
+      if (route.kind === 'target' && isClosed) await this.#waitAtTheDoor(route.target, decision.forMs);
       // After a failure every answer of an agent would be news; the pause keeps a refused connection from being repeated in a tight circle.
-      if (route.kind === 'target') await sleep(Math.min(RETRY_MIN_MS + Math.random() * RETRY_SPREAD_MS, decision.forMs), this.#gone);
+      else if (route.kind === 'target') await sleep(Math.min(RETRY_MIN_MS + Math.random() * RETRY_SPREAD_MS, decision.forMs), this.#gone);
       else await router.waitForNews(decision.forMs, this.#gone);
     }
   }
 
+  /** However many wait, the agent is asked one question at a time, and all of them hear its answer. */
+  async #waitAtTheDoor(target: Target, forMs: number): Promise<void> {
+    const { router } = this.#deps;
+    await sleep(Math.min(DOOR_PAUSE_MS, forMs), this.#gone);
+    router.refresh(target);
+    await router.waitForNews(Math.min(DOOR_WAIT_MS, forMs), this.#gone);
+  }
+
   async #try(target: Target, warm: Socket | null): Promise<Attempt> {
     const { router, turnstile } = this.#deps;
-    if (this.#errand.kind !== 'startup' && router.isKnownClosed(target)) {
-      router.refresh(target);
-      return { kind: 'failed', why: 'it does not let clients in' };
-    }
+    if (warm === null && router.isKnownClosed(target)) return { kind: 'closed', why: 'it does not let clients in yet' };
     if (!router.bind(this.#session, target.bond)) {
       warm?.destroy();
       return { kind: 'failed', why: 'it is no longer the target' };
@@ -130,7 +145,7 @@ export class Seek {
       attempt = { kind: 'failed', why: 'it is no longer the target' };
     }
     this.#attempt = null;
-    if (attempt.kind === 'failed') router.unbind(this.#session);
+    if (attempt.kind !== 'reached') router.unbind(this.#session);
     return attempt;
   }
 
@@ -145,25 +160,25 @@ export class Seek {
     const objection = this.#errand.kind === 'startup' ? await this.#objection(target, answer) : null;
     if (objection === null) return { kind: 'reached', reached: { target, socket, firstWords: answer.bytes } };
     socket.destroy();
-    return { kind: 'failed', why: objection };
+    return objection;
   }
 
   /** Why the answer should not reach the client but be tried again; null: it should reach the client. */
-  async #objection(target: Target, answer: Extract<Answered, { kind: 'answered' }>): Promise<string | null> {
+  async #objection(target: Target, answer: Extract<Answered, { kind: 'answered' }>): Promise<Exclude<Attempt, { kind: 'reached' }> | null> {
     const fields = firstError(answer.bytes);
     if (fields === null) return null;
-    const text = fields.get('M') ?? 'error';
+    const why = fields.get('M') ?? 'error';
     switch (judgeFirstError(fields)) {
       case 'forward':
         return null;
       case 'retry':
-        return text;
+        return { kind: 'failed', why };
       case 'ask-agent': {
         // The door may have opened between the server's word and the agent's. Only a refusal by a server that was said to be open *before* we
         // came is the client's own affair.
         if (this.#saidOpen === target.bond.member) return null;
         this.#saidOpen = (await this.#isOpen(target)) ? target.bond.member : null;
-        return text;
+        return { kind: 'closed', why };
       }
     }
   }

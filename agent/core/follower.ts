@@ -19,6 +19,8 @@ import { keepSlots } from './slots.ts';
 const NOT_STREAMING_LIMIT_MS = 15_000;
 /** It was started and did not come up, or is no data directory: what another copy may mend. A full disk, a busy port or a permission it does not. */
 const OF_THE_DATA = ['PGB-1313', 'PGB-1106'] as const;
+/** How long a standby that nobody waits for lets a promotion have the machine; far more than one takes. */
+const PROMOTION_GRACE_MS = 500;
 const OFF_THE_ROAD = 'its WAL goes beyond the point where the newer epoch began';
 
 export function decideAsFollower(facts: Facts, memory: Memory, present: Present): Decision {
@@ -118,12 +120,24 @@ function startAgain(facts: Facts, memory: Memory, present: Present): Decision {
       return rejoin(facts, memory, record, `it does not start as a standby: ${failure.why}`);
     return decision(memory, 'rejoining', `start failed: ${failure?.why ?? ''}; trying again shortly`);
   }
+  if (isInTheWay(facts, present)) return decision(memory, 'rejoining', 'starting when the new leader serves');
   return decision(
     memory,
     'following',
     'starting as a standby',
     job({ kind: 'start-standby', record, follow: mayFollow(facts, record), unfit: null }),
   );
+}
+
+/**
+ * A server that starts reads and writes as if it were alone; on a machine, a disk or a network that it shares with the one that promotes, every client
+ * waits for it. Those whom the promotion itself waits for are in the set.
+ */
+function isInTheWay(facts: Facts, { record, firstSeenAtMs }: Present): boolean {
+  const { set, state } = record;
+  if (state.kind !== 'promoting' || set.k === 0 || set.members.includes(facts.self.member)) return false;
+  // Half a renewal at most, because every renewal is seen for the first time.
+  return !facts.reached(firstSeenAtMs + Math.min(PROMOTION_GRACE_MS, facts.self.policy.renewMs / 2));
 }
 
 function whyUnfit(

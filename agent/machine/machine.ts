@@ -376,7 +376,9 @@ export class AgentMachine {
 
   #lookPauseMs(): number {
     const { state } = this.#decision;
-    if (state === 'promoting' || state === 'candidate' || (state === 'leading' && !this.#situation.open)) return LOOK_MS.urgent;
+    const isUrgent = state === 'promoting' || state === 'candidate' || (state === 'leading' && !this.#situation.open);
+    // A job looks when it needs to; looking all the while would take the processors from what everybody waits for.
+    if (isUrgent) return this.#situation.job === null ? LOOK_MS.urgent : LOOK_MS.leading;
     return state === 'leading' || state === 'crashed' || state === 'handing-over' ? LOOK_MS.leading : LOOK_MS.otherwise;
   }
 }

@@ -22,6 +22,9 @@ export async function follow(server: LocalServer, target: Follow, signal: AbortS
 
 export async function revoke(server: LocalServer, signal: AbortSignal): Promise<Outcome> {
   await server.config.load();
+  // The one that runs may end while the files are written; whether another has taken its place is looked at afterwards.
+  const running = server.postmasterPid();
+  if (running !== null) terminateReceivers(running);
   await Promise.all([server.config.withdrawCredential(), server.config.update((rendered) => ({ ...rendered, follow: null }))]);
   // Without the guard's word the postmaster's pid is unknown, and "no receiver" cannot be seen.
   if (server.guard.status() === null) return failed('PGB-1320', 'no guard is connected');

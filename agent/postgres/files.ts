@@ -1,6 +1,6 @@
 /**
- * Writing small files so that they are there, whole, or not at all: beside, synced, renamed, directory synced. Files for PostgreSQL belong to
- * the user it runs as.
+ * Writing small files so that they are there, whole, or not at all: beside, synced where they must outlive a loss of power, renamed. Files for
+ * PostgreSQL belong to the user it runs as.
  */
 import { chown, mkdir, open, readFile, rename, rm, stat } from 'node:fs/promises';
 import { dirname } from 'node:path';
@@ -12,6 +12,23 @@ const STICKY = 0o1000;
 let lastSuffix = 0;
 
 export async function writeDurably(path: string, text: string, owner: OsUser | null, mode = 0o600): Promise<void> {
+  await replace(path, text, { owner, mode, durable: true });
+  await syncDirectory(dirname(path));
+}
+
+/**
+ * Whole or not at all for every process that runs now; after a loss of power the former text may be there again, or none. For files that are written
+ * anew before anybody reads them after that: a sync in the way of a failover, twice, costs more than everything else on a slow disk.
+ */
+export async function writeWhole(path: string, text: string, owner: OsUser | null): Promise<void> {
+  await replace(path, text, { owner, mode: 0o600, durable: false });
+}
+
+async function replace(
+  path: string,
+  text: string,
+  { owner, mode, durable }: { readonly owner: OsUser | null; readonly mode: number; readonly durable: boolean },
+): Promise<void> {
   lastSuffix += 1;
   const beside = `${path}.${String(process.pid)}-${String(lastSuffix)}.new`;
   try {
@@ -19,7 +36,7 @@ export async function writeDurably(path: string, text: string, owner: OsUser | n
     try {
       await file.writeFile(text);
       if (owner !== null) await file.chown(owner.uid, owner.gid);
-      await file.sync();
+      if (durable) await file.sync();
     } finally {
       await file.close();
     }
@@ -29,7 +46,6 @@ export async function writeDurably(path: string, text: string, owner: OsUser | n
     await rm(beside, { force: true }).catch(() => undefined);
     throw error;
   }
-  await syncDirectory(dirname(path));
 }
 
 export async function syncDirectory(path: string): Promise<void> {

@@ -7,7 +7,7 @@ import { readdir, rm } from 'node:fs/promises';
 import { join } from 'node:path';
 import { systemErrorCode } from '../../shared/errors.ts';
 import type { OsUser } from '../guard/os-user.ts';
-import { writeDurably } from './files.ts';
+import { writeWhole } from './files.ts';
 import type { Follow } from './port.ts';
 
 const EPOCH_PASSFILE = /^pass-e\d+$/;
@@ -31,12 +31,12 @@ export function renderPassfile(entries: readonly PassEntry[]): string {
 }
 
 export async function writePassfile(path: string, entries: readonly PassEntry[], owner: OsUser | null): Promise<void> {
-  await writeDurably(path, renderPassfile(entries), owner);
+  await writeWhole(path, renderPassfile(entries), owner);
 }
 
 /** Empties every epoch's passfile but one. Emptied, not removed: libpq may be about to open it. */
 export async function emptyPassfiles(runDir: string, except: string | null, owner: OsUser | null): Promise<void> {
-  for (const path of await epochPassfiles(runDir)) if (path !== except) await writeDurably(path, '', owner);
+  for (const path of await epochPassfiles(runDir)) if (path !== except) await writeWhole(path, '', owner);
 }
 
 /** Removes passfiles of former epochs; none of them is named by a setting any more. */

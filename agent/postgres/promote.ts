@@ -54,7 +54,7 @@ export async function promote(server: LocalServer, observer: Observer, options: 
   });
   if (promoted !== true)
     return failed('PGB-1314', `still in recovery ${String(options.noProgressMs)} ms after the promotion was triggered`);
-  return checkPromoted(server, options.timeline);
+  return checkPromoted(session, options.timeline);
 }
 
 async function closeToClients(server: LocalServer): Promise<void> {
@@ -63,22 +63,13 @@ async function closeToClients(server: LocalServer): Promise<void> {
   await server.reload();
 }
 
-/** A new session sees a primary that writes the reserved timeline. */
-async function checkPromoted(server: LocalServer, reserved: TimelineId): Promise<Outcome> {
-  const session = await server.freshSession();
-  try {
-    const [row] = await session.query(
-      'select pg_is_in_recovery()::text as in_recovery, substr(pg_walfile_name(pg_current_wal_insert_lsn()), 1, 8) as timeline',
-      QUERY_DEADLINE_MS,
-    );
-    if (row === undefined || text(row, 'in_recovery') !== 'false') return failed('PGB-1314', 'a new session still sees a standby');
-    const timeline = Number.parseInt(text(row, 'timeline') ?? '', 16);
-    return timeline === reserved
-      ? DONE
-      : failed('PGB-1314', `PostgreSQL chose timeline ${String(timeline)}, reserved was ${String(reserved)}`);
-  } finally {
-    session.destroy();
-  }
+/** It writes the reserved timeline, and no other. What a session is told of it is the server's shared state: an old session sees what a new one would. */
+async function checkPromoted(session: ControlSession, reserved: TimelineId): Promise<Outcome> {
+  const [row] = await session.query('select substr(pg_walfile_name(pg_current_wal_insert_lsn()), 1, 8) as timeline', QUERY_DEADLINE_MS);
+  const timeline = row === undefined ? Number.NaN : Number.parseInt(text(row, 'timeline') ?? '', 16);
+  return timeline === reserved
+    ? DONE
+    : failed('PGB-1314', `PostgreSQL chose timeline ${String(timeline)}, reserved was ${String(reserved)}`);
 }
 
 /** All local WAL replayed, no receiver: the startup process waits for its next retry. "Replayed = received" would never come true in mid-record. */

@@ -1,5 +1,6 @@
 /**
- * Keeper of the rendered files: what is written, what it was rendered from, and the order of writing (file durable first, reload afterwards).
+ * Keeper of the rendered files: what is written, what it was rendered from, and the order of writing (file first, reload afterwards). None of them
+ * need outlive a loss of power: no server does, and each is written anew before one is started.
  * Writes are serialised, so that a revoke and a change of the set cannot lose each other's line.
  */
 import { join } from 'node:path';
@@ -7,7 +8,7 @@ import type { MemberId } from '../../shared/domain/node-id.ts';
 import { parseMemberId } from '../../shared/domain/node-id.ts';
 import { REPLICATION_ROLE, renderHba } from './hba.ts';
 import { configDirectory, configFilePath, hbaFilePath, identFilePath, type LocalContext } from './context.ts';
-import { makeDirectory, readIfThere, writeDurably } from './files.ts';
+import { makeDirectory, readIfThere, writeDurably, writeWhole } from './files.ts';
 import { emptyPassfiles, epochPassfile, removeOtherPassfiles, writePassfile } from './passfile.ts';
 import type { Follow } from './port.ts';
 import { addressesOf } from './host-addresses.ts';
@@ -43,7 +44,7 @@ export class ServerConfig {
     return this.#loaded;
   }
 
-  /** Renders anew what `change` makes of the present state. Resolves when the files are durable; the reload is the caller's. */
+  /** Renders anew what `change` makes of the present state. Resolves when the files are in place; the reload is the caller's. */
   async update(change: (rendered: Rendered) => Rendered): Promise<void> {
     await this.load();
     await this.#inTurn(async () => {
@@ -56,7 +57,7 @@ export class ServerConfig {
       const owner = this.#context.osUser;
       // Open last, close first: between the two writes the stricter of both must hold.
       if (!next.open) await this.#writeHba(false);
-      await writeDurably(configFilePath(this.#context.stateDir), settings, owner);
+      await writeWhole(configFilePath(this.#context.stateDir), settings, owner);
       if (next.open) await this.#writeHba(true);
       this.#rendered = next;
     });
@@ -90,7 +91,7 @@ export class ServerConfig {
     await this.load();
     const { dataDir } = this.#context.config;
     this.#applicationName = await readMarker(dataDir);
-    await writeDurably(identFilePath(this.#context.stateDir), '', this.#context.osUser);
+    await writeWhole(identFilePath(this.#context.stateDir), '', this.#context.osUser);
     await stripAutoConf(dataDir, this.#context);
     return this.#applicationName;
   }
@@ -111,7 +112,7 @@ export class ServerConfig {
 
   async #writeHba(open: boolean): Promise<void> {
     if (this.#hbaOpen === open) return;
-    await writeDurably(hbaFilePath(this.#context.stateDir), renderHba(open, this.#context.config.hba), this.#context.osUser);
+    await writeWhole(hbaFilePath(this.#context.stateDir), renderHba(open, this.#context.config.hba), this.#context.osUser);
     this.#hbaOpen = open;
   }
 

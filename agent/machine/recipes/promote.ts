@@ -2,8 +2,8 @@
 import type { LeaderRecord } from '../../../shared/domain/leader-record.ts';
 import { isOfRecord } from '../../core/extent.ts';
 import type { Outcome } from '../../postgres/port.ts';
-import { accepting } from '../node-file-keeper.ts';
-import { ask, DONE, failed, inOrder, look, save, stillOurs, type Bench, type Recipe } from '../recipe.ts';
+import { accepting, type Edit } from '../node-file-keeper.ts';
+import { ask, both, DONE, failed, inOrder, look, save, stillOurs, type Bench, type Recipe } from '../recipe.ts';
 import { feedGuard, kill } from './server.ts';
 import { rest } from './sync-set.ts';
 
@@ -15,9 +15,8 @@ export function* promote(bench: Bench, record: LeaderRecord): Recipe<Outcome> {
   let isComplete = false;
   try {
     const outcome = yield* inOrder(
-      () => save((file) => ({ ...accepts(file), promotion: { epoch, timeline, phase: 'begun' }, unfit: null })),
+      () => noteAndClose((file) => ({ ...accepts(file), promotion: { epoch, timeline, phase: 'begun' }, unfit: null })),
       () => rest(bench, record.set),
-      () => ask<'set-open'>({ kind: 'set-open', open: false }),
       () => stillOurs(bench, epoch),
       () => feedGuard(bench, record),
       () => ask<'promote'>({ kind: 'promote', epoch, timeline, noProgressMs: policy.promoteByMs }),
@@ -37,6 +36,12 @@ export function* promote(bench: Bench, record: LeaderRecord): Recipe<Outcome> {
   situation.following = null;
   clock.end('promote');
   return yield* save((file) => ({ ...file, promotion: { epoch, timeline, phase: 'done' } }));
+}
+
+/** Two disks' worth of waiting that need not follow each other: both are to be done before the server is promoted, neither before the other. */
+function* noteAndClose(edit: Edit): Recipe<Outcome> {
+  const [saved, closed] = yield* both<Outcome, Outcome>({ kind: 'save', edit }, { kind: 'ask', ask: { kind: 'set-open', open: false } });
+  return saved.kind === 'failed' ? saved : closed;
 }
 
 /** I12: the timeline must have left its parent at the floor: before it claimed WAL would be dropped, behind it somebody else's work brought back. */

@@ -94,6 +94,8 @@ export function* open(bench: Bench, epoch: Epoch): Recipe<Outcome> {
   if (ours.kind === 'failed') return ours;
   const outcome = yield* ask<'set-open'>({ kind: 'set-open', open: true });
   if (outcome.kind === 'failed') return outcome;
+  // Proxies that hold clients for this very word ask every few milliseconds; the next look would tell them later.
+  bench.situation.open = true;
   bench.clock.finish();
   // Before version 16 pg_rewind misreads a source that has not checkpointed since its promotion; nobody waits for it.
   bench.outbox.ask<'checkpoint'>({ kind: 'checkpoint', deadlineMs: CHECKPOINT_MS }, (result) => {

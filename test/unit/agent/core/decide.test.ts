@@ -7,6 +7,7 @@ import { EMPTY_MEMORY as FORGETFUL, type Memory } from '../../../../agent/core/m
 import { epoch } from '../../../../shared/domain/epoch.ts';
 import { lsn } from '../../../../shared/domain/lsn.ts';
 import { memberSet, NOBODY } from '../../../../shared/domain/member-set.ts';
+import type { MemberId } from '../../../../shared/domain/node-id.ts';
 import { rootHistory, timelineId } from '../../../../shared/domain/timeline.ts';
 import {
   answer,
@@ -304,6 +305,21 @@ describe('a stopped node that sees a newer epoch', () => {
 
   test('starts as a plain standby when its WAL ends before the fork', () => {
     expect(kinds(decide(factsOf(at(440n), newer, N1), EMPTY_MEMORY).actions)).toEqual(['job:start-standby']);
+  });
+
+  test('leaves the machine to the promotion for a moment, unless the promotion waits for it', () => {
+    const promoting = (members: readonly MemberId[], ageMs: number) => ({
+      ...newer,
+      view: presentOf(
+        recordOf({ epoch: epoch(5n), holder: N3, timeline: timelineId(2), state: { kind: 'promoting' }, set: memberSet(members, 1) }),
+        ageMs,
+      ),
+    });
+    const startsAs = (members: readonly MemberId[], ageMs: number) =>
+      kinds(decide(factsOf(at(440n), promoting(members, ageMs), N1), EMPTY_MEMORY).actions);
+    expect(startsAs([N2], 100)).toEqual([]);
+    expect(startsAs([N2], 500), 'a promotion that takes so long may want every help').toEqual(['job:start-standby']);
+    expect(startsAs([N1, N2], 100)).toEqual(['job:start-standby']);
   });
 
   test('rewinds when its WAL goes beyond the fork', () => {
