@@ -12,15 +12,15 @@ import { httpJson } from '../shared/http/client.ts';
 import { sleep } from '../shared/runtime/deadline.ts';
 import type { AgentMachine } from './machine/machine.ts';
 
-const FIRST_CONTACT_MS = 2_000;
+const CONTACT_MS = 2_000;
 const LIFE_SIGN_MS = 1_000;
 const RETRY_MS = 100;
 
 type Name = { readonly config: NodeConfig; readonly dcs: Dcs; readonly keys: Keys; readonly signal: AbortSignal };
 
 /** Throws PGB-1305 when a living agent under this name answers at another address. False: the store did not answer, so nothing is known. */
-export async function refuseDuplicate({ config, dcs, keys, signal }: Name): Promise<boolean> {
-  const known = await dcs.read([keys.node(config.name)], { budgetMs: FIRST_CONTACT_MS, signal });
+export async function refuseDuplicate({ config, dcs, keys, signal }: Name, budgetMs: number): Promise<boolean> {
+  const known = await dcs.read([keys.node(config.name)], { budgetMs, signal });
   if (known.kind === 'unavailable') return false;
   const decoded = known.records.map((record) => decodeNode(record.value)).find((one) => one.kind === 'ok');
   if (decoded?.kind !== 'ok' || decoded.value.agentUrl === config.api.advertiseUrl) return true;
@@ -33,7 +33,7 @@ export async function refuseDuplicate({ config, dcs, keys, signal }: Name): Prom
 
 /** Until then nothing of the store may be believed: an agent that is one too many would begin to clone on the first record it reads. */
 export async function untilNameIsFree(name: Name): Promise<void> {
-  while (!name.signal.aborted && !(await refuseDuplicate(name))) await sleep(RETRY_MS, name.signal);
+  while (!name.signal.aborted && !(await refuseDuplicate(name, CONTACT_MS))) await sleep(RETRY_MS, name.signal);
 }
 
 /** Keeps `nodes/<name>` true. Throws PGB-1305 when somebody else lives under the name. */
@@ -60,7 +60,7 @@ export async function announce(parts: Name & { readonly machine: AgentMachine })
     if (mayAnnounce) {
       const known = nodes.get(config.name);
       // The other one may have started at the same moment.
-      if (known !== undefined && known.agentUrl !== config.api.advertiseUrl) await refuseDuplicate(parts);
+      if (known !== undefined && known.agentUrl !== config.api.advertiseUrl) await refuseDuplicate(parts, CONTACT_MS);
       // A put of an earlier life that was delayed on its way may have overwritten ours.
       const isTold = record === said && (known === undefined || encodeNode(known) === record);
       if (!isTold && (await putNode(parts, record))) said = record;

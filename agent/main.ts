@@ -10,6 +10,7 @@ import type { Dcs } from '../shared/dcs/dcs.ts';
 import { createEtcdDcs } from '../shared/dcs/etcd-dcs.ts';
 import { keysOf, type Keys } from '../shared/dcs/keys.ts';
 import { EPOCH_ZERO } from '../shared/domain/epoch.ts';
+import { nameOf } from '../shared/domain/node-id.ts';
 import { toAppError, type AppError } from '../shared/errors.ts';
 import { createHttpServer } from '../shared/http/server.ts';
 import { createLogger, type Logger } from '../shared/logging/logger.ts';
@@ -39,6 +40,7 @@ import { createLocalPostgres } from './postgres/local-postgres.ts';
 import type { Postgres } from './postgres/port.ts';
 import { lockStateDirectory } from './state-lock.ts';
 
+const FIRST_CONTACT_MS = 2_000;
 const GUARD_READY_MS = 3_000;
 const SAVE_DEADLINE_MS = 2_000;
 const DEFAULT_WAL_SEGMENT_MB = 16;
@@ -64,8 +66,12 @@ export async function runAgent(config: NodeConfig, signal: AbortSignal): Promise
   const stopped = new AbortController();
   const all = AbortSignal.any([signal, stopped.signal]);
   try {
-    const nameIsFree = await refuseDuplicate({ config, dcs, keys, signal: all });
-    const file = await openNodeFile(files);
+    const loaded = await files.load();
+    // Beside a primary whose authority is running out there is no time to wait for a store that may be away; nothing of it is believed until it answers.
+    const holder = loaded?.accepted?.holder;
+    const mayLead = holder !== undefined && nameOf(holder) === config.name;
+    const nameIsFree = await refuseDuplicate({ config, dcs, keys, signal: all }, mayLead ? config.policy.etcdCallMs : FIRST_CONTACT_MS);
+    const file = await openNodeFile(files, loaded);
     await runParts({ config, log, dcs, keys, files, file, nameIsFree, signal: all, stop: stopped });
   } finally {
     await Promise.all([dcs.close(), files.close()]);
@@ -208,8 +214,7 @@ function tlsOf(config: NodeConfig): { readonly ca?: Buffer; readonly cert?: Buff
 }
 
 /** The node file as it is now, this start counted in it. */
-async function openNodeFile(files: NodeFileStore): Promise<NodeFile> {
-  const loaded = await files.load();
+async function openNodeFile(files: NodeFileStore, loaded: NodeFile | null): Promise<NodeFile> {
   const file: NodeFile = loaded ?? {
     incarnation: freshIncarnation(),
     systemId: null,
