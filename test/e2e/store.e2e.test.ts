@@ -53,7 +53,7 @@ describe('an etcd that has lost what it knew', () => {
     });
   });
 
-  test('put back as it was an epoch ago: the same, and the epoch never falls', async () => {
+  test('put back as it was an epoch ago: the same, and the epoch never falls (I6)', async () => {
     const backup = `${cluster.dir}/etcd-backup`;
     await stopEtcd();
     cpSync(etcdDir(), backup, { recursive: true });
