@@ -21,6 +21,7 @@ import { addOperatorRoutes } from './api/operator-routes.ts';
 import { addPeerRoutes } from './api/peer-routes.ts';
 import { addRepairRoute } from './api/store-repair.ts';
 import type { Facts } from './core/facts.ts';
+import { departWhenAsked, stopServer } from './departure.ts';
 import { connectGuard, type GuardClient } from './guard/guard-client.ts';
 import { GUARD_IDLE_MS } from './guard/guard-launch.ts';
 import type { Log } from './guard/log.ts';
@@ -64,15 +65,17 @@ export async function runAgent(config: NodeConfig, signal: AbortSignal): Promise
   const keys = keysOf(config.cluster);
   const files = openNodeFileStore({ path: nodeFilePath(config) });
   const stopped = new AbortController();
-  const all = AbortSignal.any([signal, stopped.signal]);
+  const begun = AbortSignal.any([signal, stopped.signal]);
   try {
     const loaded = await files.load();
     // Beside a primary whose authority is running out there is no time to wait for a store that may be away; nothing of it is believed until it answers.
     const holder = loaded?.accepted?.holder;
     const mayLead = holder !== undefined && nameOf(holder) === config.name;
-    const nameIsFree = await refuseDuplicate({ config, dcs, keys, signal: all }, mayLead ? config.policy.etcdCallMs : FIRST_CONTACT_MS);
+    const nameIsFree = await refuseDuplicate({ config, dcs, keys, signal: begun }, mayLead ? config.policy.etcdCallMs : FIRST_CONTACT_MS);
     const file = await openNodeFile(files, loaded);
-    await runParts({ config, log, dcs, keys, files, file, nameIsFree, signal: all, stop: stopped });
+    // Whoever takes its server along goes on deciding until it has handed over.
+    const running = config.onTerm === 'stop' ? stopped.signal : begun;
+    await runParts({ config, log, dcs, keys, files, file, nameIsFree, asked: signal, signal: running, stop: stopped });
   } finally {
     await Promise.all([dcs.close(), files.close()]);
     lock.close();
@@ -92,11 +95,14 @@ type Parts = {
   readonly file: NodeFile;
   /** False: the store could not be asked yet. */
   readonly nameIsFree: boolean;
+  /** Somebody wants this agent to end. */
+  readonly asked: AbortSignal;
+  /** It ends now. */
   readonly signal: AbortSignal;
   readonly stop: AbortController;
 };
 
-async function runParts({ config, log, dcs, keys, files, file, nameIsFree, signal, stop }: Parts): Promise<void> {
+async function runParts({ config, log, dcs, keys, files, file, nameIsFree, asked, signal, stop }: Parts): Promise<void> {
   const { guard, postgres } = openServer(config, log);
   const peers = new PeerClient(config.secrets.peerToken);
   const { policy } = config;
@@ -131,16 +137,7 @@ async function runParts({ config, log, dcs, keys, files, file, nameIsFree, signa
   });
   const server = createHttpServer({ host: config.api.host, port: config.api.port, requestTimeoutMs: 15_000, logger: log });
   addPeerRoutes(server.app, { loop, facts, peerToken: config.secrets.peerToken });
-  const alarms = new AlarmWatch({
-    facts,
-    store: () => machine.store.trouble(),
-    decided: () => machine.decision.alarm,
-    dataDir: config.postgres.dataDir,
-    stateDir: config.stateDir,
-    walSegmentSizeMb: config.postgres.walSegmentSizeMb ?? DEFAULT_WAL_SEGMENT_MB,
-    endpoints: config.etcd.endpoints,
-    log,
-  });
+  const alarms = openAlarms({ config, machine, facts, log });
   addRepairRoute(server.app, { config, facts, dcs, keys, peers });
   addOperatorRoutes(server.app, { config, loop, machine, facts, dcs, keys, alarms: () => alarms.texts() });
   try {
@@ -151,7 +148,9 @@ async function runParts({ config, log, dcs, keys, files, file, nameIsFree, signa
       if (!nameIsFree) await untilNameIsFree({ config, dcs, keys, signal });
       store.open();
     };
-    await Promise.all([openStore(), loop.run(), alarms.run(signal), announce({ config, dcs, keys, machine, signal })]);
+    const departing = departWhenAsked({ config, machine, facts, dcs, keys, log }, { asked, ended: signal, end: () => stop.abort() });
+    await Promise.all([openStore(), loop.run(), alarms.run(signal), announce({ config, dcs, keys, machine, signal }), departing]);
+    if (config.onTerm === 'stop' && crash.error === null) await stopServer(postgres, log);
   } finally {
     await server.close();
     peers.close();
@@ -174,6 +173,24 @@ function openMachine(
   const dir = process.env['PGBATON_RECORD'];
   const recorder = dir === undefined || dir === '' ? null : new Recorder({ dir, name, log, start });
   return { machine: new AgentMachine(start), recorder };
+}
+
+function openAlarms({
+  config,
+  machine,
+  facts,
+  log,
+}: Pick<Parts, 'config' | 'log'> & { readonly machine: AgentMachine; readonly facts: () => Facts }): AlarmWatch {
+  return new AlarmWatch({
+    facts,
+    store: () => machine.store.trouble(),
+    decided: () => machine.decision.alarm,
+    dataDir: config.postgres.dataDir,
+    stateDir: config.stateDir,
+    walSegmentSizeMb: config.postgres.walSegmentSizeMb ?? DEFAULT_WAL_SEGMENT_MB,
+    endpoints: config.etcd.endpoints,
+    log,
+  });
 }
 
 /** The guard and, behind it, the local PostgreSQL. */

@@ -61,6 +61,8 @@ export type NodeConfig = {
   readonly policy: Policy;
   /** 0 = never a candidate. */
   readonly priority: number;
+  /** What SIGTERM means for PostgreSQL. */
+  readonly onTerm: 'leave' | 'stop';
   readonly log: LogConfig;
 };
 
@@ -161,6 +163,12 @@ export const nodeSchema = z
       .max(100)
       .default(50)
       .describe('Preference among equally caught-up candidates; higher wins. 0: never a candidate.'),
+    onTerm: z
+      .enum(['leave', 'stop'])
+      .default('leave')
+      .describe(
+        'What SIGTERM to the agent means for PostgreSQL. leave: it runs on under its guard, and the next agent finds it. stop: a leader hands over, then PostgreSQL is stopped in order; for containers, which end with their agent.',
+      ),
     log: logSchema,
   })
   .describe('Configuration of one pgbaton node');
@@ -213,6 +221,7 @@ export function toNodeConfig(
     runDir: runDirOf(yaml, absolute) ?? `${stateDir}/run`,
     policy: toPolicy(yaml.policy),
     priority: yaml.priority,
+    onTerm: yaml.onTerm,
     log: yaml.log,
   };
 }

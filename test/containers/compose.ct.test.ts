@@ -65,6 +65,21 @@ describe('the compose project', () => {
     await until(`${leader} streams again`, REJOIN_MS, async () => isComplete(await project.statusFrom(leader)));
   });
 
+  it('moves before the leader’s container stops, and takes it back without a recovery', async () => {
+    const leader = await leaderOf('n1');
+    await writeUntilFlowing();
+    const [witness = leader] = otherNodes(leader);
+    await project.stop(leader);
+    expect(await leaderOf(witness)).not.toBe(leader);
+    await expectWritesToResume();
+    await expectNothingLost();
+    const log = await project.logs(leader);
+    expect(log).toContain('departure.handing-over');
+    expect(log).toContain('departure.stopped');
+    await project.start(leader);
+    await until(`${leader} streams again`, REJOIN_MS, async () => isComplete(await project.statusFrom(leader)));
+  });
+
   it('loses no acknowledged row when the leader is cut off, and the old leader stops by itself', async () => {
     const leader = await leaderOf('n1');
     await writeUntilFlowing();

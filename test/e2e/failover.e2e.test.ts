@@ -1,5 +1,5 @@
 // The life of one cluster of three, fault after fault, with a ledger through the proxy. Between faults it must heal unaided.
-import { mkdtempSync, readdirSync, readFileSync, rmSync } from 'node:fs';
+import { appendFileSync, mkdtempSync, readdirSync, readFileSync, rmSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { afterAll, beforeAll, describe, expect, test, vi } from 'vitest';
@@ -127,6 +127,28 @@ describe('a local cluster of three', () => {
     expect(after.pids.guard).toBe(before.pids.guard);
     expect(await cluster.leader()).toBe(leader);
     expect(result.errors).toBe(0);
+  });
+
+  test('an agent that takes its PostgreSQL along hands over first, and stops it in order', async () => {
+    await cluster.untilWhole();
+    const leader = await cluster.leader();
+    const { agent: before } = (await cluster.status(leader)).pids;
+    appendFileSync(join(cluster.dir, `${leader}.yaml`), 'onTerm: stop\n');
+    kill(before, 'SIGKILL');
+    await until('the agent has read it', 20_000, async () => (await cluster.status(leader).catch(() => null))?.pids.agent !== before);
+    await cluster.untilWhole();
+    const { agent, postmaster } = (await cluster.status(leader)).pids;
+    const result = await withLedger(cluster, async () => {
+      cluster.hold(leader);
+      kill(agent, 'SIGTERM');
+      await until('the agent has ended', 30_000, async () => !isAlive(agent));
+      expect(isAlive(postmaster ?? 0)).toBe(false);
+      expect((await fresh(leader)) === leader).toBe(false);
+    });
+    expect(result.outageMs).toBeLessThan(2_000);
+    expect(readFileSync(join(cluster.dir, 'log', `${leader}.log`), 'utf8')).toContain('departure.stopped');
+    cluster.release(leader);
+    await cluster.untilWhole();
   });
 
   test('the guard kills PostgreSQL when its agent is frozen past the deadline, and another takes over', async () => {

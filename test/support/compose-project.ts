@@ -64,6 +64,11 @@ export class ComposeProject {
     await docker('kill', '--signal', 'KILL', await this.#container(service));
   }
 
+  /** As an operator does it: SIGTERM, and the grace period of the compose file. */
+  async stop(service: NodeService): Promise<void> {
+    await docker('stop', '--time', '30', await this.#container(service));
+  }
+
   async start(service: NodeService): Promise<void> {
     await docker('start', await this.#container(service));
   }
