@@ -93,6 +93,7 @@ export class PostgresDoor {
     if (node.life !== null) return failed('PGB-1304', 'the postmaster is running');
     yield random.skewed(2, 12);
     if (directory.marker === null) return failed('PGB-1106', 'no marker says whose data it is');
+    if (node.weather.startRefusals > 0) return failed('PGB-1313', 'the postmaster ended while starting');
     const ownTimeline = Number(directory.wal.historyAt(directory.wal.end).timeline);
     for (const id of directory.historyIds) if (id > ownTimeline) directory.historyIds.delete(id);
     this.#renderFor(as);
@@ -207,6 +208,9 @@ export class PostgresDoor {
   *writeSync({ setting }: AskOf<'write-sync'>): Script<Outcome> {
     const node = this.#node;
     yield node.random.skewed(1, 8);
+    // The file is flushed before anybody is told to read it.
+    const ms = node.flushMs();
+    if (Number.isFinite(ms)) yield ms;
     node.judge.onSetWritten(node, setting);
     node.rendered.sync = setting;
     node.life?.process.run(() => node.life?.sync.write(setting));
@@ -254,7 +258,7 @@ export class PostgresDoor {
     if (node.life !== life || !guard.process.isRunning) return failed('PGB-1320', 'the guard is gone');
     const why = guard.promote(epoch);
     if (why !== null) return failed('PGB-1321', why);
-    life.process.after(random.skewed(10, 110), () => this.#becomePrimary(life, epoch));
+    life.process.after(random.skewed(10, 110), () => this.#endRecovery(life, epoch));
     while (!life.isPrimary) {
       if (node.life !== life) return failed('PGB-1314', 'the server is gone');
       if (clock.nowMs > untilMs) return failed('PGB-1314', 'still in recovery');
@@ -346,6 +350,17 @@ export class PostgresDoor {
     life.directory.wasStoppedCleanly = true;
   }
 
+  /**
+   * Recovery is over for everybody who asks only when the record that ends it is durable. A primary whose first record of its timeline could still be lost
+   * would have let its holder say that it serves, and be back at the floor after a power cut (seed 2011).
+   */
+  #endRecovery(life: ServerLife, epoch: bigint): void {
+    const node = this.#node;
+    const ms = node.flushMs();
+    if (Number.isFinite(ms)) life.process.after(ms, () => this.#becomePrimary(life, epoch));
+    else node.whenDiskBack(life.process.inThisLife(() => this.#endRecovery(life, epoch)));
+  }
+
   #becomePrimary(life: ServerLife, epoch: bigint): void {
     const node = this.#node;
     if (node.life !== life || life.role !== 'standby') return;
@@ -357,9 +372,9 @@ export class PostgresDoor {
     directory.wal.fork(id);
     directory.historyIds.add(id);
     directory.wasPrimary = true;
-    life.flushed = directory.wal.end;
     life.surfacedUpTo = directory.wal.end;
+    life.flushed = directory.wal.write(0, 150).end;
     life.role = 'primary';
-    life.writeOwn(150);
+    for (const sender of life.senders) sender.pump();
   }
 }
