@@ -19,10 +19,12 @@ export const LEADERS_SHARE = {
   'leader-partition': 1,
   'store-cut': 0.5,
   'disk-hang': 0.5,
-  'disk-slow': 0,
+  'disk-slow': 0.3,
   'replay-pause': 0,
   'replay-slow': 0,
   'checkpointer-busy': 1,
+  'walsenders-slow': 1,
+  'start-refused': 0.7,
   'promote-by-hand': 0,
   switchover: 0,
 } as const;
@@ -48,6 +50,9 @@ export const FAULT_KINDS = [
   'machine-dies-at-failpoint',
   'act-fails',
   'act-is-late',
+  'change-outlives-agent',
+  'claimant-loss',
+  'claimant-freeze',
   'operator-force',
 ] as const;
 
