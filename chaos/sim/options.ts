@@ -110,7 +110,8 @@ export function optionsOf(seed: number): SimOptions {
   return calm === null ? drawn : calmed(drawn, calm);
 }
 
-function calmed(drawn: SimOptions, calm: Calm): SimOptions {
+/** The same seed with nothing but the faults of that calm. */
+export function calmed(drawn: SimOptions, calm: Calm): SimOptions {
   return {
     ...drawn,
     nodes: calm.nodes ?? drawn.nodes,
@@ -118,6 +119,7 @@ function calmed(drawn: SimOptions, calm: Calm): SimOptions {
     isColdStart: false,
     faults: calm.faults,
     faultsAtOnce: 1,
+    calm,
     finale: 'none',
   };
 }
