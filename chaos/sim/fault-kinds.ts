@@ -53,6 +53,7 @@ export const FAULT_KINDS = [
   'change-outlives-agent',
   'claimant-loss',
   'claimant-freeze',
+  'member-returns',
   'operator-force',
 ] as const;
 

@@ -8,7 +8,7 @@ import type { Cluster } from './cluster.ts';
 import { isNodeFault, isStoreFault, LEADERS_SHARE, type FaultKind, type NodeFault, type StoreFault } from './fault-kinds.ts';
 import { FAILABLE, FAILPOINTS, type Failpoint, type FailpointAct } from './failpoint.ts';
 import type { HostName } from './network.ts';
-import type { SimNode } from './node.ts';
+import { CALM_WEATHER, type SimNode } from './node.ts';
 import { Provoker, type End } from './provoke.ts';
 import type { Random } from './random.ts';
 import { STORE_HOST } from './sim-store.ts';
@@ -52,7 +52,11 @@ export class Faults {
     this.#isOver = true;
     for (const end of [...this.#open]) end();
     const cluster = this.#cluster;
-    for (const node of cluster.nodes) node.failpoint.close();
+    for (const node of cluster.nodes) {
+      node.failpoint.close();
+      // Of two faults that lay over each other, the second ended with what the first had made.
+      Object.assign(node.weather, CALM_WEATHER);
+    }
     cluster.store.calm();
     for (const node of cluster.nodes) {
       cluster.powerOn(node);
@@ -202,6 +206,8 @@ export class Faults {
         return this.#provoker.loseNextClaimant();
       case 'claimant-freeze':
         return this.#provoker.freezeNextClaimant();
+      case 'member-returns':
+        return this.#provoker.returnAtRemoval();
       case 'operator-force':
         cluster.operator.forceFailover();
         return null;

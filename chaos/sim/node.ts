@@ -39,6 +39,15 @@ export type NodeParts = {
   readonly peer: (name: string) => SimNode | null;
 };
 
+export const CALM_WEATHER: Weather = {
+  flushMs: 0.6,
+  diskHangs: 0,
+  replayMs: 1,
+  checkpointerBusyShare: 0.05,
+  rereadMs: 18,
+  startRefusals: 0,
+};
+
 const RECEIVER_RETRY_MS = 100;
 const CONNECT_TIMEOUT_MS = 2_000;
 
@@ -52,7 +61,7 @@ export class SimNode {
   readonly judge: Judge;
   readonly failpoint = new ArmedFailpoint();
   readonly disk: Disk = { flushMs: () => this.flushMs(), whenBack: (act) => this.whenDiskBack(act) };
-  readonly weather: Weather = { flushMs: 0.6, diskHangs: 0, replayMs: 1, checkpointerBusyShare: 0.05, rereadMs: 18, startRefusals: 0 };
+  readonly weather: Weather = { ...CALM_WEATHER };
   directory: Directory | null = null;
   rendered: Rendered = freshRendered();
   file: NodeFile | null = null;
@@ -65,6 +74,8 @@ export class SimNode {
   /** When its data was last lost. */
   bereftAtMs = Number.NEGATIVE_INFINITY;
   onGuardChange: () => void = () => undefined;
+  /** A new setting is about to be written. */
+  onSettingComes: () => void = () => undefined;
   readonly #peer: NodeParts['peer'];
   #whenDiskBack: (() => void)[] = [];
   #isRetrying = false;

@@ -54,7 +54,8 @@ const THEMES: readonly (readonly FaultKind[])[] = [
   ['change-outlives-agent', 'store-slow'],
   // Members come and go while their walsenders are slow to hear of it.
   ['checkpointer-busy', 'node-partition', 'link-cut'],
-  ['walsenders-slow', 'disk-slow', 'postmaster-kill', 'replay-slow'],
+  ['walsenders-slow', 'disk-slow', 'postmaster-kill', 'start-refused'],
+  ['member-returns', 'replay-slow'],
   // A leader that cannot start in place gives up.
   ['start-refused', 'postmaster-kill', 'agent-kill', 'agent-dies-at-failpoint'],
   ['start-refused', 'leader-postmaster-kill', 'agent-kill', 'machine-dies-at-failpoint', 'act-is-late'],

@@ -207,6 +207,7 @@ export class PostgresDoor {
 
   *writeSync({ setting }: AskOf<'write-sync'>): Script<Outcome> {
     const node = this.#node;
+    node.onSettingComes();
     yield node.random.skewed(1, 8);
     // The file is flushed before anybody is told to read it.
     const ms = node.flushMs();

@@ -5,8 +5,12 @@
 import { nameOf } from '../../shared/domain/node-id.ts';
 import type { Cluster } from './cluster.ts';
 import type { Failpoint } from './failpoint.ts';
+import type { HostName } from './network.ts';
 import type { SimNode } from './node.ts';
 import type { Random } from './random.ts';
+
+/** A killed standby's walsender has gone by then. */
+const STREAM_ENDS_MS = 100;
 
 /** Undoes what was done; null when it is over by itself. */
 export type End = (() => void) | null;
@@ -60,6 +64,41 @@ export class Provoker {
   /** The same, but it only stands still, with a promotion under way that nobody waits for any more when it goes on. */
   freezeNextClaimant(): End {
     return this.#strikeClaimant(150, (claimant) => this.#cluster.freeze(claimant, false));
+  }
+
+  /**
+   * A member whose stream broke comes back in the moment in which the leader writes a set without it: its walsender has read the former one, and re-reads
+   * late (H23). The leader had seen it gone, or it would not have begun.
+   */
+  returnAtRemoval(): End {
+    const cluster = this.#cluster;
+    const { network, world } = cluster;
+    const leader = this.#leader();
+    const member = this.#random.pick(cluster.nodes.filter((node) => node !== leader));
+    const before = { ...leader.weather };
+    let isCut = false;
+    let isOver = false;
+    const heal = (): void => {
+      if (isCut) for (const [from, to] of bothWays(leader.name, member.name)) network.heal(from, to);
+      isCut = false;
+      leader.onSettingComes = () => undefined;
+    };
+    cluster.killPostmaster(member);
+    world.after(STREAM_ENDS_MS, () => {
+      if (isOver) return;
+      for (const [from, to] of bothWays(leader.name, member.name)) network.cut(from, to);
+      isCut = true;
+      // The file is a while on its way to the disk, and the member knocks every tenth of a second.
+      leader.weather.flushMs = 60;
+      leader.weather.rereadMs = 2_500;
+      leader.onSettingComes = heal;
+    });
+    return () => {
+      isOver = true;
+      heal();
+      leader.weather.flushMs = before.flushMs;
+      leader.weather.rereadMs = before.rereadMs;
+    };
   }
 
   #strikeClaimant(withinMs: number, strike: (claimant: SimNode) => () => void): End {
@@ -128,4 +167,11 @@ export class Provoker {
   #leader(): SimNode {
     return this.#cluster.leader ?? this.#random.pick(this.#cluster.nodes);
   }
+}
+
+function bothWays(one: HostName, other: HostName): readonly (readonly [from: HostName, to: HostName])[] {
+  return [
+    [one, other],
+    [other, one],
+  ];
 }
