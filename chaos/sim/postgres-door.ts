@@ -3,7 +3,8 @@
  * that an agent that dies leaves everything half done exactly where it stood. What the real adapter guarantees is proven by the integration
  * tests of agent/postgres; here it is taken for granted, and every mutant of it shows what for.
  */
-import type { Outcome, StartAs } from '../../agent/postgres/port.ts';
+import type { Outcome, StartAs, SyncSetting } from '../../agent/postgres/port.ts';
+import { sameSync } from '../../agent/postgres/settings.ts';
 import type { AnswerTo, AskOf, Look, Made, Stopped } from '../../agent/machine/asks.ts';
 import { directoryOf } from './directory.ts';
 import type { SimNode } from './node.ts';
@@ -207,15 +208,25 @@ export class PostgresDoor {
 
   *writeSync({ setting }: AskOf<'write-sync'>): Script<Outcome> {
     const node = this.#node;
-    node.onSettingComes();
     yield node.random.skewed(1, 8);
     // The file is flushed before anybody is told to read it.
     const ms = node.flushMs();
     if (Number.isFinite(ms)) yield ms;
+    this.#forgetCascade(setting);
     node.judge.onSetWritten(node, setting);
     node.rendered.sync = setting;
     node.life?.process.run(() => node.life?.sync.write(setting));
     return DONE;
+  }
+
+  /** A standby that leaves a real set ends those who stream from it: they could not show which set they have read. */
+  #forgetCascade(setting: SyncSetting): void {
+    const { life, rendered } = this.#node;
+    const { sync } = rendered;
+    if (life === null || life.role !== 'standby' || (sync.kind !== 'any' && sync.kind !== 'first') || sameSync(sync, setting)) return;
+    const senders = [...life.senders];
+    life.process.run(() => life.sync.write({ kind: 'placeholder' }));
+    for (const sender of senders) sender.terminate();
   }
 
   *proveSync({ setting, deadlineMs }: AskOf<'prove-sync'>, isWanted: Wanted): Script<Outcome> {
@@ -228,7 +239,7 @@ export class PostgresDoor {
       if (!life.process.isFrozen && this.#view.isInForce(setting)) return DONE;
       if (!isWanted() || node.clock.nowMs > untilMs) return failed('PGB-1313', 'a walsender still shows the former value');
       // One that is busy is terminated; its member attaches again and reads the new value.
-      if (node.clock.nowMs > untilMs - deadlineMs / 2) for (const sender of this.#view.stale(setting)) sender.end();
+      if (node.clock.nowMs > untilMs - deadlineMs / 2) for (const sender of this.#view.stale(setting)) sender.terminate();
     }
   }
 
