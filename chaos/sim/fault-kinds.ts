@@ -31,7 +31,7 @@ export const LEADERS_SHARE = {
 
 export type NodeFault = keyof typeof LEADERS_SHARE;
 
-const STORE_FAULTS = ['store-outage', 'store-slow', 'store-late-commits', 'watch-breaks'] as const;
+const STORE_FAULTS = ['store-outage', 'store-slow', 'store-late-commits', 'watch-breaks', 'restart-in-outage'] as const;
 
 export type StoreFault = (typeof STORE_FAULTS)[number];
 

@@ -14,7 +14,7 @@ import type { Random } from './random.ts';
 import { STORE_HOST } from './sim-store.ts';
 
 /** Met by one seed in many thousands if they were drawn like the others. */
-const RARE_FAILPOINTS = ['change-record/T3', 'change-record/T8', 'change-record/T9-abort'] as const;
+const RARE_FAILPOINTS = ['change-record/T3', 'change-record/T8', 'change-record/T9-abort', 'rewind'] as const;
 /** Changes that give something away: set, leadership, or both. */
 const GIVING_AWAY = ['change-record/T7', 'change-record/T8', 'change-record/T9'] as const;
 
@@ -162,6 +162,8 @@ export class Faults {
         return this.#mood({ commitMs: random.pick([30, 150, 450]) });
       case 'store-late-commits':
         return this.#mood({ lateShare: random.pick([0.05, 0.3]) });
+      case 'restart-in-outage':
+        return this.#restartInOutage();
       case 'watch-breaks':
         return this.#mood({ breakShare: random.pick([0.1, 0.5]), watchLagMs: random.pick([1, 50, 400]) });
       default:
@@ -207,7 +209,8 @@ export class Faults {
       case 'claimant-freeze':
         return this.#provoker.freezeNextClaimant();
       case 'member-returns':
-        return this.#provoker.returnAtRemoval();
+        this.#provoker.returnAtRemoval();
+        return null;
       case 'operator-force':
         cluster.operator.forceFailover();
         return null;
@@ -297,6 +300,17 @@ export class Faults {
     const before = { ...store.mood };
     Object.assign(store.mood, mood);
     return () => Object.assign(store.mood, before, { isDown: store.mood.isDown });
+  }
+
+  /** Its primary lives by confirmations, under an agent that knows of its record from the node file alone. */
+  #restartInOutage(): End {
+    const cluster = this.#cluster;
+    const leader = cluster.leader ?? this.#random.pick(cluster.nodes);
+    cluster.world.tell('etcd', () => 'FAULT no quorum');
+    cluster.store.mood.isDown = true;
+    cluster.killAgent(leader);
+    cluster.world.after(this.#random.between(50, 500), () => cluster.startAgent(leader));
+    return () => cluster.store.comeBack();
   }
 
   #refuseStart(node: SimNode): End {

@@ -74,8 +74,6 @@ export class SimNode {
   /** When its data was last lost. */
   bereftAtMs = Number.NEGATIVE_INFINITY;
   onGuardChange: () => void = () => undefined;
-  /** A new setting is about to be written. */
-  onSettingComes: () => void = () => undefined;
   readonly #peer: NodeParts['peer'];
   #whenDiskBack: (() => void)[] = [];
   #isRetrying = false;

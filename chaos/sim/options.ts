@@ -33,7 +33,7 @@ export type SimOptions = {
 
 /** Combinations that lead where chance alone seldom gets: each stands for a state of sometimes.ts. */
 const THEMES: readonly (readonly FaultKind[])[] = [
-  ['agent-kill', 'store-outage'],
+  ['restart-in-outage'],
   ['switchover', 'agent-dies-at-failpoint', 'node-partition'],
   ['switchover', 'machine-dies-at-failpoint', 'act-is-late'],
   ['switchover', 'agent-freeze', 'act-fails'],
@@ -42,7 +42,10 @@ const THEMES: readonly (readonly FaultKind[])[] = [
   // Two leaders lost in a row, before everybody has followed the second.
   ['claimant-loss', 'disk-slow'],
   ['claimant-loss', 'link-cut', 'bad-network'],
+  ['claimant-freeze'],
   ['claimant-freeze', 'act-is-late'],
+  // Planned moves whose target goes away, and leaders that come back with a tail.
+  ['machine-dies-at-failpoint', 'agent-dies-at-failpoint', 'act-fails'],
   ['leader-postmaster-kill', 'bad-network', 'leader-machine-loss'],
   // A standby that has just come back, with more on its disk than it has replayed, is asked how far it is.
   ['replay-slow', 'postmaster-kill', 'leader-postmaster-kill'],
@@ -55,7 +58,8 @@ const THEMES: readonly (readonly FaultKind[])[] = [
   // Members come and go while their walsenders are slow to hear of it.
   ['checkpointer-busy', 'node-partition', 'link-cut'],
   ['walsenders-slow', 'disk-slow', 'postmaster-kill', 'start-refused'],
-  ['member-returns', 'replay-slow'],
+  ['member-returns'],
+  ['member-returns', 'disk-slow'],
   // A leader that cannot start in place gives up.
   ['start-refused', 'postmaster-kill', 'agent-kill', 'agent-dies-at-failpoint'],
   ['start-refused', 'leader-postmaster-kill', 'agent-kill', 'machine-dies-at-failpoint', 'act-is-late'],

@@ -6,11 +6,14 @@ import { nameOf } from '../../shared/domain/node-id.ts';
 import type { Cluster } from './cluster.ts';
 import type { Failpoint } from './failpoint.ts';
 import type { HostName } from './network.ts';
-import type { SimNode } from './node.ts';
+import { CALM_WEATHER, type SimNode } from './node.ts';
 import type { Random } from './random.ts';
+import { STORE_HOST } from './sim-store.ts';
 
 /** A killed standby's walsender has gone by then. */
 const STREAM_ENDS_MS = 100;
+/** By then its first word has come. */
+const RETURNED_MS = 3_000;
 
 /** Undoes what was done; null when it is over by itself. */
 export type End = (() => void) | null;
@@ -31,16 +34,19 @@ export class Provoker {
       case 'stop-fast':
       case 'change-record/T2':
       case 'change-record/T9':
-        cluster.operator.requestSwitchover(this.#random.pick(cluster.nodes));
+        cluster.operator.requestSwitchover(this.#follower());
         return null;
+      case 'change-record/T3':
+        return this.#promiseInVain();
       case 'change-record/T9-abort':
         return this.#loseTargetAtHandover();
       case 'change-record/T8':
         return this.#keepLeaderDown();
       case 'change-record/T7':
         return this.#removeMember();
-      case 'clone':
       case 'rewind':
+        return this.#leaveTail();
+      case 'clone':
         cluster.promoteByHand(this.#random.pick(cluster.nodes));
         return null;
       default:
@@ -67,38 +73,24 @@ export class Provoker {
   }
 
   /**
-   * A member whose stream broke comes back in the moment in which the leader writes a set without it: its walsender has read the former one, and re-reads
-   * late (H23). The leader had seen it gone, or it would not have begun.
+   * A member whose stream broke comes back while the leader takes it out of its set: a walsender is there that has read the former set and re-reads late (H23),
+   * and the leader does not count on it, because not a word of it has come over the slow link yet.
    */
-  returnAtRemoval(): End {
+  returnAtRemoval(): void {
     const cluster = this.#cluster;
     const { network, world } = cluster;
     const leader = this.#leader();
-    const member = this.#random.pick(cluster.nodes.filter((node) => node !== leader));
-    const before = { ...leader.weather };
-    let isCut = false;
-    let isOver = false;
-    const heal = (): void => {
-      if (isCut) for (const [from, to] of bothWays(leader.name, member.name)) network.heal(from, to);
-      isCut = false;
-      leader.onSettingComes = () => undefined;
-    };
+    const member = this.#follower();
+    const { flushMs, rereadMs } = CALM_WEATHER;
     cluster.killPostmaster(member);
     world.after(STREAM_ENDS_MS, () => {
-      if (isOver) return;
-      for (const [from, to] of bothWays(leader.name, member.name)) network.cut(from, to);
-      isCut = true;
-      // The file is a while on its way to the disk, and the member knocks every tenth of a second.
-      leader.weather.flushMs = 60;
-      leader.weather.rereadMs = 2_500;
-      leader.onSettingComes = heal;
+      network.worsen(member.name, leader.name, { delayMs: this.#random.pick([500, 900]), loss: 0 });
+      Object.assign(leader.weather, { flushMs: 60, rereadMs: 400 });
     });
-    return () => {
-      isOver = true;
-      heal();
-      leader.weather.flushMs = before.flushMs;
-      leader.weather.rereadMs = before.rereadMs;
-    };
+    world.after(RETURNED_MS, () => {
+      network.mend(member.name, leader.name);
+      Object.assign(leader.weather, { flushMs, rereadMs });
+    });
   }
 
   #strikeClaimant(withinMs: number, strike: (claimant: SimNode) => () => void): End {
@@ -127,7 +119,7 @@ export class Provoker {
   /** The target goes away between its drain and its claim. */
   #loseTargetAtHandover(): End {
     const cluster = this.#cluster;
-    const target = this.#random.pick(cluster.nodes);
+    const target = this.#follower();
     const forget = cluster.onRecord((record) => {
       if (record.state.kind === 'handing-over') cluster.world.after(0, () => cluster.powerOff(target));
     });
@@ -150,8 +142,7 @@ export class Provoker {
 
   #removeMember(): End {
     const cluster = this.#cluster;
-    const others = cluster.nodes.filter((node) => node !== cluster.leader);
-    const member = this.#random.pick(others);
+    const member = this.#follower();
     // Its walsender sees the end of a killed server at once, that of a lost machine only by silence.
     if (this.#random.chance(0.5)) cluster.powerOff(member);
     else {
@@ -162,6 +153,36 @@ export class Provoker {
       };
     }
     return () => cluster.powerOn(member);
+  }
+
+  /** Members hear of the leader's end and promise, and cannot claim: only the old leader reaches etcd, and has to win them back (T3). */
+  #promiseInVain(): End {
+    const cluster = this.#cluster;
+    const leader = this.#leader();
+    const links = cluster.nodes.filter((node) => node !== leader).flatMap(({ name }) => bothWays(name, STORE_HOST));
+    for (const [from, to] of links) cluster.network.cut(from, to);
+    cluster.killPostmaster(leader);
+    return () => {
+      for (const [from, to] of links) cluster.network.heal(from, to);
+    };
+  }
+
+  /** A leader that no other node hears goes on writing what nobody receives, and sees in etcd that it was deposed. */
+  #leaveTail(): End {
+    const cluster = this.#cluster;
+    const leader = this.#leader();
+    const links = cluster.nodes.filter((node) => node !== leader).flatMap(({ name }) => bothWays(name, leader.name));
+    for (const [from, to] of links) cluster.network.cut(from, to);
+    // What stands behind the fork is rewound from a leader within reach, while the failpoint is still armed.
+    cluster.world.after(this.#random.between(1_200, 2_500), () => {
+      for (const [from, to] of links) cluster.network.heal(from, to);
+    });
+    return null;
+  }
+
+  #follower(): SimNode {
+    const { leader, nodes } = this.#cluster;
+    return this.#random.pick(nodes.filter((node) => node !== leader));
   }
 
   #leader(): SimNode {
