@@ -131,7 +131,7 @@ export type Facts = {
   /** Members that confirmed to have promised nothing above an epoch, and when they were asked. */
   readonly confirmations: ReadonlyMap<MemberId, { readonly epoch: Epoch; readonly askedAtMs: number }>;
   /** Incarnations that have asked this holder to be let go: their data is about to be made anew. */
-  readonly leaving: ReadonlySet<MemberId>;
+  readonly leaving: Pick<ReadonlySet<MemberId>, 'has'>;
   readonly answers: readonly PromiseAnswer[];
   /** The holder's agent said that its PostgreSQL is dead, or does no work and is given up. */
   readonly down: { readonly epoch: Epoch; readonly holder: MemberId; readonly why: 'down' | 'sick'; readonly heardAtMs: number } | null;

@@ -196,13 +196,19 @@ function endOfWal({ extent }: Extract<ServerState, { kind: 'stopped' }>): WalPos
 
 function release(memory: Memory, { record, modRevision }: Present, final: WalPosition | null): Decision {
   const next: LeaderRecord = { ...record, seq: record.seq + 1, state: { kind: 'released', final } };
-  return decision({ ...memory, sitOutEpoch: record.epoch }, 'released', 'PostgreSQL does not start here: releasing', {
-    kind: 'change',
-    rule: 'T8',
-    record: next,
-    modRevision,
-    history: null,
-  });
+  // Taken up again, it is another attempt: counted from the first one it would be late from the start, and given up before anything is tried.
+  return decision(
+    { ...memory, sitOutEpoch: record.epoch, promotingSinceMs: null },
+    'released',
+    'PostgreSQL does not start here: releasing',
+    {
+      kind: 'change',
+      rule: 'T8',
+      record: next,
+      modRevision,
+      history: null,
+    },
+  );
 }
 
 function lead(facts: Facts, memory: Memory, present: Present, server: ServerFacts): Decision {

@@ -4,7 +4,7 @@
  */
 import type { Epoch } from '../../shared/domain/epoch.ts';
 import type { MemberSet } from '../../shared/domain/member-set.ts';
-import { memberId, type MemberId, type NodeName } from '../../shared/domain/node-id.ts';
+import { memberId, nameOf, type MemberId, type NodeName } from '../../shared/domain/node-id.ts';
 import type { WalPosition } from '../../shared/domain/wal-position.ts';
 import type { JobKind } from '../core/actions.ts';
 import { UNTRIED, type Health } from '../core/health.ts';
@@ -52,8 +52,8 @@ export class Situation {
   awakeSinceMs: number;
   readonly confirmations = new Map<MemberId, { readonly epoch: Epoch; readonly askedAtMs: number }>();
   readonly peers = new Map<NodeName, PeerStatus>();
-  /** Incarnations that are about to give up their data, and must not be counted on again. */
-  readonly #leaving = new Set<MemberId>();
+  /** Incarnations that are about to give up their data, and when they said so: they must not be counted on again. */
+  readonly #leaving = new Map<MemberId, number>();
   #answers: readonly PromiseAnswer[] = [];
   #generation = 0;
   readonly #failures = new Map<JobKind, { atMs: number; count: number; why: string }>();
@@ -103,7 +103,7 @@ export class Situation {
 
   noteLeaving(member: MemberId): void {
     if (this.#leaving.size >= LEAVING_MAX) this.#leaving.clear();
-    this.#leaving.add(member);
+    this.#leaving.set(member, this.#outbox.nowMs);
   }
 
   failed(kind: JobKind, why: string): void {
@@ -163,9 +163,21 @@ export class Situation {
     };
   }
 
+  /**
+   * It asked to be let go because it did not start, the copy it wanted failed, and then it did start: with everything it had, and streaming. Before it gives
+   * that up it has to ask again. Without this it would stream for ever and never be enlisted.
+   */
+  #hasComeBack(member: MemberId, saidAtMs: number): boolean {
+    const peer = this.peers.get(nameOf(member));
+    const { state } = this.server;
+    if (peer?.member !== member || !peer.healthy || peer.askedAtMs <= saidAtMs || state.kind !== 'running') return false;
+    return state.facts.walSenders.some((sender) => sender.applicationName === member && sender.state === 'streaming');
+  }
+
   #forgetOldNews(nowMs: number): void {
     for (const [name, peer] of this.peers) if (nowMs - peer.heardAtMs >= PEER_STALE_MS) this.peers.delete(name);
     if (this.down !== null && nowMs - this.down.heardAtMs >= EVIDENCE_STALE_MS) this.down = null;
     if (this.takeover !== null && nowMs - this.takeover.askedAtMs >= EVIDENCE_STALE_MS) this.takeover = null;
+    for (const [member, saidAtMs] of this.#leaving) if (this.#hasComeBack(member, saidAtMs)) this.#leaving.delete(member);
   }
 }

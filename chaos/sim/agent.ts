@@ -247,6 +247,10 @@ export class SimAgent {
     world.tell(this.name, () => `FAULT ${name} ${act.kind}${'when' in act ? ` ${act.when}` : ''}`);
     const failure: Outcome = { kind: 'failed', code: 'PGB-1999', why: 'a failpoint is armed here' };
     const carryOut = (then: (given: Answer) => void): void => this.#carryOut(id, ask, then);
+    if (act.kind === 'outlives') {
+      this.#leaveBehind(act, ask);
+      return;
+    }
     const strike = (otherwise: () => void): void => {
       if (this.node.failpoint.isClosed) otherwise();
       else if (act.kind === 'agent-dies') this.kill();
@@ -257,6 +261,15 @@ export class SimAgent {
     const isAfter = act.kind === 'is-late' || act.when === 'after';
     if (isAfter) carryOut((given) => strike(() => answer(given)));
     else this.process.after(0.1, () => strike(() => carryOut(answer)));
+  }
+
+  #leaveBehind({ backMs, lateMs }: Extract<FailpointAct, { kind: 'outlives' }>, ask: Ask): void {
+    const { node } = this;
+    if (ask.kind !== 'change-record') throw new RangeError(`${ask.kind} changes nothing in the store`);
+    node.judge.onProposed(node, ask.record, ask.rule);
+    this.kill();
+    node.world.after(backMs, () => this.start());
+    node.world.after(backMs + lateMs, () => this.#parts.store.change(node.name, ask, () => undefined));
   }
 
   #carryOut(id: number, ask: Ask, answer: (given: Answer) => void): void {

@@ -22,6 +22,9 @@ import { SimStore, STORE_HOST } from './sim-store.ts';
 import { Wal } from './wal.ts';
 import type { World } from './world.ts';
 
+/** Told of every change of the record in the moment of its commit. */
+export type RecordListener = (record: LeaderRecord, before: LeaderRecord | null) => void;
+
 const SYSTEM_ID = '7000000000000000001';
 const LOOK_MS = 40;
 
@@ -35,6 +38,7 @@ export class Cluster {
   readonly agents: readonly SimAgent[];
   readonly proxies: readonly SimProxy[];
   readonly operator: Operator;
+  readonly #listeners = new Set<RecordListener>();
   readonly tally: Tally = { acknowledged: 0, errors: 0, lastAcknowledgedAtMs: 0, longestGapMs: 0 };
 
   constructor(world: World, options: SimOptions) {
@@ -71,7 +75,12 @@ export class Cluster {
     this.agents = agents;
     this.proxies = ['p1', 'p2'].map((name) => new SimProxy({ world, network: this.network, store: this.store, name }));
     this.operator = new Operator(this);
-    this.store.watch = { onRecord: (record, before) => this.judge.onRecord(record, before) };
+    this.store.watch = {
+      onRecord: (record, before) => {
+        this.judge.onRecord(record, before);
+        for (const listener of [...this.#listeners]) listener(record, before);
+      },
+    };
   }
 
   start(): void {
@@ -108,6 +117,12 @@ export class Cluster {
   get leader(): SimNode | null {
     const { record } = this.store;
     return record === null ? null : this.node(nameOf(record.holder));
+  }
+
+  /** For faults that must strike at one moment of an election; the returned function ends it. */
+  onRecord(listener: RecordListener): () => void {
+    this.#listeners.add(listener);
+    return () => this.#listeners.delete(listener);
   }
 
   // --- What can befall a node ------------------------------------------------------------------------------------------------------------------

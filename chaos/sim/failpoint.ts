@@ -10,7 +10,9 @@ export type FailpointAct =
   | { readonly kind: 'machine-dies'; readonly when: 'before' | 'after' }
   /** It is answered with a failure, although what was asked for may have been done. */
   | { readonly kind: 'fails'; readonly when: 'before' | 'after' }
-  | { readonly kind: 'is-late'; readonly ms: number };
+  | { readonly kind: 'is-late'; readonly ms: number }
+  /** The agent ends with its change of the record still on the way; its next life begins, and only then the change arrives (S4). */
+  | { readonly kind: 'outlives'; readonly backMs: number; readonly lateMs: number };
 
 /** Those whose answer is an outcome and may therefore be a failure. */
 export const FAILABLE = [
@@ -53,6 +55,7 @@ export class ArmedFailpoint {
 
   arm(name: Failpoint, act: FailpointAct): void {
     this.#armed = { name, act };
+    this.#isClosed = false;
   }
 
   disarm(): void {

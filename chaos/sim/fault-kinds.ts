@@ -19,17 +19,19 @@ export const LEADERS_SHARE = {
   'leader-partition': 1,
   'store-cut': 0.5,
   'disk-hang': 0.5,
-  'disk-slow': 0,
+  'disk-slow': 0.3,
   'replay-pause': 0,
   'replay-slow': 0,
   'checkpointer-busy': 1,
+  'walsenders-slow': 1,
+  'start-refused': 0.7,
   'promote-by-hand': 0,
   switchover: 0,
 } as const;
 
 export type NodeFault = keyof typeof LEADERS_SHARE;
 
-const STORE_FAULTS = ['store-outage', 'store-slow', 'store-late-commits', 'watch-breaks'] as const;
+const STORE_FAULTS = ['store-outage', 'store-slow', 'store-late-commits', 'watch-breaks', 'restart-in-outage'] as const;
 
 export type StoreFault = (typeof STORE_FAULTS)[number];
 
@@ -48,6 +50,10 @@ export const FAULT_KINDS = [
   'machine-dies-at-failpoint',
   'act-fails',
   'act-is-late',
+  'change-outlives-agent',
+  'claimant-loss',
+  'claimant-freeze',
+  'member-returns',
   'operator-force',
 ] as const;
 

@@ -3,25 +3,25 @@
  * the cluster; healing everything is part of the run, not of the fault.
  */
 import { unreachable } from '../../shared/assert.ts';
+import { CALM_FROM_MS } from './calm.ts';
 import type { Cluster } from './cluster.ts';
 import { isNodeFault, isStoreFault, LEADERS_SHARE, type FaultKind, type NodeFault, type StoreFault } from './fault-kinds.ts';
 import { FAILABLE, FAILPOINTS, type Failpoint, type FailpointAct } from './failpoint.ts';
 import type { HostName } from './network.ts';
-import type { SimNode } from './node.ts';
+import { CALM_WEATHER, type SimNode } from './node.ts';
+import { Provoker, type End } from './provoke.ts';
 import type { Random } from './random.ts';
 import { STORE_HOST } from './sim-store.ts';
 
-/** Undoes a fault; null when it is over by itself. */
-type End = (() => void) | null;
-
-/** A target that has been handed the record claims within some ten milliseconds. */
-const HANDOVER_POLL_MS = 2;
 /** Met by one seed in many thousands if they were drawn like the others. */
-const RARE_FAILPOINTS = ['change-record/T8', 'change-record/T9-abort'] as const;
+const RARE_FAILPOINTS = ['change-record/T3', 'change-record/T8', 'change-record/T9-abort', 'rewind'] as const;
+/** Changes that give something away: set, leadership, or both. */
+const GIVING_AWAY = ['change-record/T7', 'change-record/T8', 'change-record/T9'] as const;
 
 export class Faults {
   readonly #cluster: Cluster;
   readonly #random: Random;
+  readonly #provoker: Provoker;
   readonly #open = new Set<() => void>();
   #count = 0;
   #isOver = false;
@@ -29,6 +29,7 @@ export class Faults {
   constructor(cluster: Cluster) {
     this.#cluster = cluster;
     this.#random = cluster.world.random('faults');
+    this.#provoker = new Provoker(cluster, this.#random);
   }
 
   get count(): number {
@@ -38,7 +39,8 @@ export class Faults {
   start(): void {
     const { world, options } = this.#cluster;
     if (this.#isOver || options.faults.length === 0) return;
-    world.after(options.faultEveryMs * this.#random.between(0.2, 1.8), () => {
+    const fromMs = options.calm === null ? 0 : CALM_FROM_MS - world.nowMs;
+    world.after(Math.max(fromMs, options.faultEveryMs * this.#random.between(0.2, 1.8)), () => {
       if (this.#isOver) return;
       if (this.#open.size < options.faultsAtOnce) this.#strike(this.#random.pick(options.faults));
       this.start();
@@ -50,7 +52,11 @@ export class Faults {
     this.#isOver = true;
     for (const end of [...this.#open]) end();
     const cluster = this.#cluster;
-    for (const node of cluster.nodes) node.failpoint.close();
+    for (const node of cluster.nodes) {
+      node.failpoint.close();
+      // Of two faults that lay over each other, the second ended with what the first had made.
+      Object.assign(node.weather, CALM_WEATHER);
+    }
     cluster.store.calm();
     for (const node of cluster.nodes) {
       cluster.powerOn(node);
@@ -130,6 +136,10 @@ export class Faults {
         return this.#weather(node, 'replayMs', random.pick([20, 120]));
       case 'checkpointer-busy':
         return this.#weather(node, 'checkpointerBusyShare', 1);
+      case 'walsenders-slow':
+        return this.#weather(node, 'rereadMs', random.pick([200, 2_500]));
+      case 'start-refused':
+        return this.#refuseStart(node);
       case 'promote-by-hand':
         cluster.promoteByHand(node);
         return null;
@@ -152,6 +162,8 @@ export class Faults {
         return this.#mood({ commitMs: random.pick([30, 150, 450]) });
       case 'store-late-commits':
         return this.#mood({ lateShare: random.pick([0.05, 0.3]) });
+      case 'restart-in-outage':
+        return this.#restartInOutage();
       case 'watch-breaks':
         return this.#mood({ breakShare: random.pick([0.1, 0.5]), watchLagMs: random.pick([1, 50, 400]) });
       default:
@@ -188,6 +200,17 @@ export class Faults {
         return this.#arm({ kind: 'fails', when: random.pick(['before', 'after']) });
       case 'act-is-late':
         return this.#arm({ kind: 'is-late', ms: random.pick([60, 400, 2_500]) });
+      case 'change-outlives-agent': {
+        const act = { kind: 'outlives', backMs: random.between(30, 300), lateMs: random.pick([60, 200, 800]) * random.next() } as const;
+        return this.#armFor(random.pick(GIVING_AWAY), act, 1);
+      }
+      case 'claimant-loss':
+        return this.#provoker.loseNextClaimant();
+      case 'claimant-freeze':
+        return this.#provoker.freezeNextClaimant();
+      case 'member-returns':
+        this.#provoker.returnAtRemoval();
+        return null;
       case 'operator-force':
         cluster.operator.forceFailover();
         return null;
@@ -219,62 +242,25 @@ export class Faults {
     return () => this.#cluster.powerOn(node);
   }
 
-  /** Whatever died at its failpoint comes back when the fault is over. */
   #arm(act: FailpointAct): End {
-    const cluster = this.#cluster;
-    const rare = this.#random.chance(0.1);
+    const rare = this.#random.chance(0.2);
     const name = this.#random.pick<Failpoint>(act.kind === 'fails' ? FAILABLE : rare ? RARE_FAILPOINTS : FAILPOINTS);
+    return this.#armFor(name, act, 0.7);
+  }
+
+  /** Whatever died at its failpoint comes back when the fault is over. Waiting for an ask of that kind to come about by itself could take for ever. */
+  #armFor(name: Failpoint, act: FailpointAct, provokedShare: number): End {
+    const cluster = this.#cluster;
     for (const node of cluster.nodes) node.failpoint.arm(name, act);
-    let isOver = false;
-    if (this.#random.chance(0.7)) this.#provoke(name, () => isOver);
+    const end = this.#random.chance(provokedShare) ? this.#provoker.provoke(name) : null;
     return () => {
-      isOver = true;
+      end?.();
       for (const node of cluster.nodes) {
         node.failpoint.disarm();
         cluster.powerOn(node);
         cluster.startAgent(node);
       }
     };
-  }
-
-  /** Waiting for an ask of that kind to come about by itself could take for ever. */
-  #provoke(name: Failpoint, isOver: () => boolean): void {
-    const cluster = this.#cluster;
-    switch (name) {
-      case 'stop-fast':
-      case 'change-record/T2':
-      case 'change-record/T9':
-        cluster.operator.requestSwitchover(this.#random.pick(cluster.nodes));
-        return;
-      case 'change-record/T9-abort': {
-        // The target goes away between its drain and its claim.
-        const target = this.#random.pick(cluster.nodes);
-        cluster.operator.requestSwitchover(target);
-        this.#strikeAtHandover(target, isOver);
-        return;
-      }
-      case 'change-record/T8':
-        // Whoever claims is promoted past its agent before it promotes itself, and has to give the record up.
-        cluster.killPostmaster(cluster.leader ?? this.#random.pick(cluster.nodes));
-        cluster.world.after(this.#random.between(20, 120), () => {
-          const holder = cluster.nodes.find(({ directory }) => directory !== null && directory.marker === cluster.judge.record?.holder);
-          if (holder !== undefined && !isOver()) cluster.promoteByHand(holder);
-        });
-        return;
-      case 'clone':
-      case 'rewind':
-        cluster.promoteByHand(this.#random.pick(cluster.nodes));
-        return;
-      default:
-        cluster.killPostmaster(cluster.leader ?? this.#random.pick(cluster.nodes));
-    }
-  }
-
-  #strikeAtHandover(target: SimNode, isOver: () => boolean): void {
-    const cluster = this.#cluster;
-    if (isOver()) return;
-    if (cluster.judge.record?.state.kind === 'handing-over') cluster.powerOff(target);
-    else cluster.world.after(HANDOVER_POLL_MS, () => this.#strikeAtHandover(target, isOver));
   }
 
   #isolate(host: HostName): End {
@@ -316,13 +302,32 @@ export class Faults {
     return () => Object.assign(store.mood, before, { isDown: store.mood.isDown });
   }
 
+  /** Its primary lives by confirmations, under an agent that knows of its record from the node file alone. */
+  #restartInOutage(): End {
+    const cluster = this.#cluster;
+    const leader = cluster.leader ?? this.#random.pick(cluster.nodes);
+    cluster.world.tell('etcd', () => 'FAULT no quorum');
+    cluster.store.mood.isDown = true;
+    cluster.killAgent(leader);
+    cluster.world.after(this.#random.between(50, 500), () => cluster.startAgent(leader));
+    return () => cluster.store.comeBack();
+  }
+
+  #refuseStart(node: SimNode): End {
+    this.#cluster.world.tell(node.name, () => 'FAULT PostgreSQL does not start');
+    node.weather.startRefusals += 1;
+    return () => {
+      node.weather.startRefusals -= 1;
+    };
+  }
+
   #hangDisk(node: SimNode): End {
     this.#cluster.world.tell(node.name, () => 'FAULT disk hangs');
     node.hangDisk();
     return () => node.releaseDisk();
   }
 
-  #weather(node: SimNode, what: 'flushMs' | 'replayMs' | 'checkpointerBusyShare', value: number): End {
+  #weather(node: SimNode, what: 'flushMs' | 'replayMs' | 'checkpointerBusyShare' | 'rereadMs', value: number): End {
     const before = node.weather[what];
     node.weather[what] = value;
     return () => {

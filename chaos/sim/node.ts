@@ -24,6 +24,10 @@ export type Weather = {
   diskHangs: number;
   replayMs: number;
   checkpointerBusyShare: number;
+  /** A walsender reads a changed setting so late at most. */
+  rereadMs: number;
+  /** Causes that keep PostgreSQL from starting: a full disk, a busy port. */
+  startRefusals: number;
 };
 
 export type NodeParts = {
@@ -33,6 +37,15 @@ export type NodeParts = {
   readonly clock: Clock;
   readonly judge: Judge;
   readonly peer: (name: string) => SimNode | null;
+};
+
+export const CALM_WEATHER: Weather = {
+  flushMs: 0.6,
+  diskHangs: 0,
+  replayMs: 1,
+  checkpointerBusyShare: 0.05,
+  rereadMs: 18,
+  startRefusals: 0,
 };
 
 const RECEIVER_RETRY_MS = 100;
@@ -48,7 +61,7 @@ export class SimNode {
   readonly judge: Judge;
   readonly failpoint = new ArmedFailpoint();
   readonly disk: Disk = { flushMs: () => this.flushMs(), whenBack: (act) => this.whenDiskBack(act) };
-  readonly weather: Weather = { flushMs: 0.6, diskHangs: 0, replayMs: 1, checkpointerBusyShare: 0.05 };
+  readonly weather: Weather = { ...CALM_WEATHER };
   directory: Directory | null = null;
   rendered: Rendered = freshRendered();
   file: NodeFile | null = null;
@@ -119,7 +132,7 @@ export class SimNode {
       directory,
       disk: this.disk,
       sync: this.rendered.sync,
-      checkpointerBusyShare: this.weather.checkpointerBusyShare,
+      weather: this.weather,
       replayMs: () => this.random.skewed(0.2, 8) * this.weather.replayMs,
       onAcknowledged: (one, record) => this.judge.onAcknowledged(this, one, record),
       hasEpochEnded: () => this.judge.record !== null && this.judge.record.holder !== directory.marker,
@@ -144,7 +157,9 @@ export class SimNode {
   wantReceiver(): void {
     const { life } = this;
     if (life === null || life.role !== 'standby' || this.#isRetrying) return;
-    if (life.receiver === null && this.rendered.follow !== null && life.process.isRunning) this.#connect(life, this.rendered.follow);
+    // The startup process asks for a stream only when nothing is left to replay.
+    if (life.receiver === null && life.isReplayIdle && this.rendered.follow !== null && life.process.isRunning)
+      this.#connect(life, this.rendered.follow);
     this.#isRetrying = true;
     this.world.after(RECEIVER_RETRY_MS, () => {
       this.#isRetrying = false;

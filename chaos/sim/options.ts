@@ -3,7 +3,9 @@
  * run of everything: a fault that happens all the time hides what only its absence lets grow.
  */
 import { DEFAULT_POLICY, type Policy } from '../../shared/domain/policy.ts';
+import { CALMS, policyOf, type Calm } from './calm.ts';
 import { FAULT_KINDS, type FaultKind } from './fault-kinds.ts';
+import { canLoseTwo, type Finale } from './finale.ts';
 import { Random } from './random.ts';
 
 export type SimOptions = {
@@ -23,30 +25,49 @@ export type SimOptions = {
   readonly faultEveryMs: number;
   /** How many may be active at once. */
   readonly faultsAtOnce: number;
+  /** Not null: these faults are no reason for a failover. */
+  readonly calm: Calm | null;
+  /** What happens once everything is healed. */
+  readonly finale: Finale;
 };
 
 /** Combinations that lead where chance alone seldom gets: each stands for a state of sometimes.ts. */
 const THEMES: readonly (readonly FaultKind[])[] = [
-  ['agent-kill', 'store-outage'],
+  ['restart-in-outage'],
   ['switchover', 'agent-dies-at-failpoint', 'node-partition'],
   ['switchover', 'machine-dies-at-failpoint', 'act-is-late'],
   ['switchover', 'agent-freeze', 'act-fails'],
   ['postmaster-kill', 'agent-dies-at-failpoint', 'act-fails'],
   ['double-kill', 'machine-dies-at-failpoint', 'act-is-late'],
   // Two leaders lost in a row, before everybody has followed the second.
-  ['leader-machine-loss', 'link-cut', 'machine-dies-at-failpoint'],
+  ['claimant-loss', 'disk-slow'],
+  ['claimant-loss', 'link-cut', 'bad-network'],
+  ['claimant-freeze'],
+  ['claimant-freeze', 'act-is-late'],
+  // Planned moves whose target goes away, and leaders that come back with a tail.
+  ['machine-dies-at-failpoint', 'agent-dies-at-failpoint', 'act-fails'],
   ['leader-postmaster-kill', 'bad-network', 'leader-machine-loss'],
   // A standby that has just come back, with more on its disk than it has replayed, is asked how far it is.
-  ['replay-slow', 'machine-loss', 'leader-postmaster-kill'],
+  ['replay-slow', 'postmaster-kill', 'leader-postmaster-kill'],
   // A promise that comes while a promotion, or a primary, is under way.
   ['leader-postmaster-kill', 'act-is-late', 'link-cut', 'leader-agent-freeze'],
   ['leader-agent-freeze', 'one-way-cut', 'operator-force'],
   // A new life of an agent meets what its former life had sent.
   ['agent-kill', 'store-late-commits', 'store-slow'],
+  ['change-outlives-agent', 'store-slow'],
   // Members come and go while their walsenders are slow to hear of it.
   ['checkpointer-busy', 'node-partition', 'link-cut'],
+  ['walsenders-slow', 'disk-slow', 'postmaster-kill', 'start-refused'],
+  ['member-returns'],
+  ['member-returns', 'disk-slow'],
+  // A leader that cannot start in place gives up.
+  ['start-refused', 'postmaster-kill', 'agent-kill', 'agent-dies-at-failpoint'],
+  ['start-refused', 'leader-postmaster-kill', 'agent-kill', 'machine-dies-at-failpoint', 'act-is-late'],
 ];
 const THEMED_SHARE = 0.35;
+const CALM_SHARE = 0.03;
+const MOVE_SHARE = 0.2;
+const LAST_STAND_SHARE = 0.2;
 
 function drawFaults(random: Random): Set<FaultKind> {
   const wanted = 1 + random.int(5);
@@ -55,8 +76,14 @@ function drawFaults(random: Random): Set<FaultKind> {
   return faults;
 }
 
+function drawFinale(random: Random, shape: Pick<SimOptions, 'nodes' | 'policy'>): Finale {
+  if (random.chance(MOVE_SHARE)) return 'move';
+  return random.chance(LAST_STAND_SHARE) && canLoseTwo(shape) ? 'last-stand' : 'none';
+}
+
 export function optionsOf(seed: number): SimOptions {
   const random = new Random(seed, 'options');
+  const calm = random.chance(CALM_SHARE) ? random.pick(CALMS) : null;
   const nodes = random.pick([2, 3, 3, 3, 3, 4, 5]);
   const policy: Policy = {
     ...DEFAULT_POLICY,
@@ -67,8 +94,9 @@ export function optionsOf(seed: number): SimOptions {
     minLeadMs: random.pick([500, 500, 30_000]),
     clockDrift: 0.01,
   };
-  const faults = random.chance(THEMED_SHARE) ? new Set<FaultKind>(random.pick(THEMES)) : drawFaults(random);
-  return {
+  const isThemed = random.chance(THEMED_SHARE);
+  const faults = isThemed ? new Set<FaultKind>(random.pick(THEMES)) : drawFaults(random);
+  const drawn: SimOptions = {
     seed,
     nodes,
     policy,
@@ -80,6 +108,23 @@ export function optionsOf(seed: number): SimOptions {
     faultyMs: random.between(6_000, 16_000),
     faults: [...faults],
     faultEveryMs: random.pick([400, 900, 1_800, 3_500]),
-    faultsAtOnce: random.pick([1, 1, 2, 2, 3]),
+    faultsAtOnce: random.pick(isThemed ? [2, 2, 3] : [1, 1, 2, 2, 3]),
+    calm,
+    finale: drawFinale(random, { nodes, policy }),
+  };
+  return calm === null ? drawn : calmed(drawn, calm);
+}
+
+/** The same seed with nothing but the faults of that calm. */
+export function calmed(drawn: SimOptions, calm: Calm): SimOptions {
+  return {
+    ...drawn,
+    nodes: calm.nodes ?? drawn.nodes,
+    policy: policyOf(calm, drawn.policy),
+    isColdStart: false,
+    faults: calm.faults,
+    faultsAtOnce: 1,
+    calm,
+    finale: 'none',
   };
 }

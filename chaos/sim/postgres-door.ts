@@ -3,7 +3,8 @@
  * that an agent that dies leaves everything half done exactly where it stood. What the real adapter guarantees is proven by the integration
  * tests of agent/postgres; here it is taken for granted, and every mutant of it shows what for.
  */
-import type { Outcome, StartAs } from '../../agent/postgres/port.ts';
+import type { Outcome, StartAs, SyncSetting } from '../../agent/postgres/port.ts';
+import { sameSync } from '../../agent/postgres/settings.ts';
 import type { AnswerTo, AskOf, Look, Made, Stopped } from '../../agent/machine/asks.ts';
 import { directoryOf } from './directory.ts';
 import type { SimNode } from './node.ts';
@@ -93,6 +94,7 @@ export class PostgresDoor {
     if (node.life !== null) return failed('PGB-1304', 'the postmaster is running');
     yield random.skewed(2, 12);
     if (directory.marker === null) return failed('PGB-1106', 'no marker says whose data it is');
+    if (node.weather.startRefusals > 0) return failed('PGB-1313', 'the postmaster ended while starting');
     const ownTimeline = Number(directory.wal.historyAt(directory.wal.end).timeline);
     for (const id of directory.historyIds) if (id > ownTimeline) directory.historyIds.delete(id);
     this.#renderFor(as);
@@ -207,10 +209,24 @@ export class PostgresDoor {
   *writeSync({ setting }: AskOf<'write-sync'>): Script<Outcome> {
     const node = this.#node;
     yield node.random.skewed(1, 8);
+    // The file is flushed before anybody is told to read it.
+    const ms = node.flushMs();
+    if (Number.isFinite(ms)) yield ms;
+    this.#forgetCascade(setting);
     node.judge.onSetWritten(node, setting);
     node.rendered.sync = setting;
     node.life?.process.run(() => node.life?.sync.write(setting));
     return DONE;
+  }
+
+  /** A standby that leaves a real set ends those who stream from it: they could not show which set they have read. */
+  #forgetCascade(setting: SyncSetting): void {
+    const { life, rendered } = this.#node;
+    const { sync } = rendered;
+    if (life === null || life.role !== 'standby' || (sync.kind !== 'any' && sync.kind !== 'first') || sameSync(sync, setting)) return;
+    const senders = [...life.senders];
+    life.process.run(() => life.sync.write({ kind: 'placeholder' }));
+    for (const sender of senders) sender.terminate();
   }
 
   *proveSync({ setting, deadlineMs }: AskOf<'prove-sync'>, isWanted: Wanted): Script<Outcome> {
@@ -223,7 +239,7 @@ export class PostgresDoor {
       if (!life.process.isFrozen && this.#view.isInForce(setting)) return DONE;
       if (!isWanted() || node.clock.nowMs > untilMs) return failed('PGB-1313', 'a walsender still shows the former value');
       // One that is busy is terminated; its member attaches again and reads the new value.
-      if (node.clock.nowMs > untilMs - deadlineMs / 2) for (const sender of this.#view.stale(setting)) sender.end();
+      if (node.clock.nowMs > untilMs - deadlineMs / 2) for (const sender of this.#view.stale(setting)) sender.terminate();
     }
   }
 
@@ -254,7 +270,7 @@ export class PostgresDoor {
     if (node.life !== life || !guard.process.isRunning) return failed('PGB-1320', 'the guard is gone');
     const why = guard.promote(epoch);
     if (why !== null) return failed('PGB-1321', why);
-    life.process.after(random.skewed(10, 110), () => this.#becomePrimary(life, epoch));
+    life.process.after(random.skewed(10, 110), () => this.#endRecovery(life, epoch));
     while (!life.isPrimary) {
       if (node.life !== life) return failed('PGB-1314', 'the server is gone');
       if (clock.nowMs > untilMs) return failed('PGB-1314', 'still in recovery');
@@ -346,6 +362,17 @@ export class PostgresDoor {
     life.directory.wasStoppedCleanly = true;
   }
 
+  /**
+   * Recovery is over for everybody who asks only when the record that ends it is durable. A primary whose first record of its timeline could still be lost
+   * would have let its holder say that it serves, and be back at the floor after a power cut (seed 2011).
+   */
+  #endRecovery(life: ServerLife, epoch: bigint): void {
+    const node = this.#node;
+    const ms = node.flushMs();
+    if (Number.isFinite(ms)) life.process.after(ms, () => this.#becomePrimary(life, epoch));
+    else node.whenDiskBack(life.process.inThisLife(() => this.#endRecovery(life, epoch)));
+  }
+
   #becomePrimary(life: ServerLife, epoch: bigint): void {
     const node = this.#node;
     if (node.life !== life || life.role !== 'standby') return;
@@ -357,9 +384,9 @@ export class PostgresDoor {
     directory.wal.fork(id);
     directory.historyIds.add(id);
     directory.wasPrimary = true;
-    life.flushed = directory.wal.end;
     life.surfacedUpTo = directory.wal.end;
+    life.flushed = directory.wal.write(0, 150).end;
     life.role = 'primary';
-    life.writeOwn(150);
+    for (const sender of life.senders) sender.pump();
   }
 }

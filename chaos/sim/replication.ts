@@ -117,10 +117,20 @@ export class Sender {
     if (at !== -1) senders.splice(at, 1);
   }
 
+  /** pg_terminate_backend: the standby hears of it, and attaches again. */
+  terminate(): void {
+    this.end();
+    this.#tellDownstream();
+  }
+
   /** The sending server is gone; the kernel says so if it can. */
   upstreamGone(): void {
-    const { network, upstream, downstream } = this.#parts;
     this.#leave();
+    this.#tellDownstream();
+  }
+
+  #tellDownstream(): void {
+    const { network, upstream, downstream } = this.#parts;
     network.send(upstream.host, downstream.host, () => downstream.life.process.run(() => this.#receiver.end()));
   }
 

@@ -24,7 +24,7 @@ export class ServerView {
   }
 
   /** Walsenders of members that still go by another value. */
-  stale(setting: SyncSetting): readonly { readonly end: () => void }[] {
+  stale(setting: SyncSetting): readonly { readonly terminate: () => void }[] {
     const { life } = this.#node;
     if (life === null || life.role !== 'primary') return [];
     return life.senders.filter(

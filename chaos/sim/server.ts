@@ -34,7 +34,7 @@ export type ServerParts = {
   readonly directory: Directory;
   readonly disk: Disk;
   readonly sync: SyncSetting;
-  readonly checkpointerBusyShare: number;
+  readonly weather: { readonly checkpointerBusyShare: number; readonly rereadMs: number };
   /** Replay of one batch takes this long. */
   readonly replayMs: () => number;
   readonly onAcknowledged: (life: ServerLife, record: WalRecord) => void;
@@ -75,7 +75,7 @@ export class ServerLife {
     this.flushed = parts.directory.wal.end;
     this.surfacedUpTo = parts.directory.wal.end;
     this.replayed = parts.directory.wal.end;
-    this.sync = new SyncRep(parts.sync, { owner: this.process, random: parts.random, busyShare: parts.checkpointerBusyShare });
+    this.sync = new SyncRep(parts.sync, { owner: this.process, random: parts.random, weather: parts.weather });
   }
 
   /** Up to where others may stream from here. */

@@ -23,8 +23,11 @@ export type Waiter = { readonly end: number; readonly release: () => void };
 export type SyncRepOptions = {
   readonly owner: Process;
   readonly random: Random;
-  /** A checkpoint keeps the checkpointer from its settings. */
-  readonly busyShare: number;
+  readonly weather: {
+    /** A checkpoint keeps the checkpointer from its settings. */
+    readonly checkpointerBusyShare: number;
+    readonly rereadMs: number;
+  };
 };
 
 export class SyncRep {
@@ -60,16 +63,16 @@ export class SyncRep {
   }
 
   write(setting: SyncSetting): void {
-    const { owner, random, busyShare } = this.#options;
+    const { owner, random, weather } = this.#options;
     this.#file = setting;
     for (const acknowledger of this.#acknowledgers) {
-      owner.after(random.skewed(0.2, 18), () => {
+      owner.after(random.skewed(0.2, weather.rereadMs), () => {
         if (this.#file === setting) acknowledger.copy = setting;
       });
     }
     const waits = makesCommitsWait(setting);
     if (waits === this.#doesWait) return;
-    const delayMs = random.chance(busyShare) ? random.between(50, 1_500) : random.between(0.5, 10);
+    const delayMs = random.chance(weather.checkpointerBusyShare) ? random.between(50, 1_500) : random.between(0.5, 10);
     owner.after(delayMs, () => {
       if (this.#file === setting) this.#setWaits(waits);
     });

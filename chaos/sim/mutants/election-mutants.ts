@@ -1,5 +1,46 @@
 /** Bugs of promising, choosing and claiming (PROTOCOL P4, P5, T1, T2, T11). */
-import type { Mutant } from './mutant.ts';
+import type { Mutant, Site } from './mutant.ts';
+
+/**
+ * Not a bug: P1 lets the holder's own promise be a read quorum by itself, and no candidate here makes use of it: a holder is never asked. Two guards of P4.2 stand behind that
+ * one, and are all there is where it is gone. By itself this breaks nothing.
+ */
+const HOLDER_IS_ASKED: readonly Site[] = [
+  { file: 'agent/core/promise.ts', original: "return 'this node holds the record'", mutated: 'return null' },
+  {
+    file: 'agent/core/candidate.ts',
+    original: 'const missing = record.set.members.filter(',
+    mutated: 'const missing = [...record.set.members, record.holder].filter(',
+  },
+  {
+    file: 'agent/core/candidate.ts',
+    original: 'record.set.members.includes(answer.member) && !record.barred',
+    mutated: '(record.holder === answer.member || record.set.members.includes(answer.member)) && !record.barred',
+  },
+  {
+    file: 'agent/core/candidate.ts',
+    original: 'answers.length < quorum',
+    mutated: 'answers.length < quorum && !answers.some((answer) => answer.member === record.holder)',
+  },
+  {
+    file: 'agent/core/candidate.ts',
+    original: 'requiredPosition(answers, quorum, record.timeline)',
+    mutated: 'requiredPosition(answers, Math.min(quorum, answers.length), record.timeline)',
+  },
+];
+
+const NO_FLOOR: readonly Site[] = [
+  {
+    file: 'agent/core/candidate.ts',
+    original: 'contains(extent, record.floor) && (required === null || contains(extent, required))',
+    mutated: '(required === null || contains(extent, required))',
+  },
+  {
+    file: 'agent/core/candidate.ts',
+    original: '!contains(boundary, record.floor) && facts.takeover?.force !== true',
+    mutated: 'false',
+  },
+];
 
 export const ELECTION_MUTANTS: readonly Mutant[] = [
   {
@@ -24,18 +65,7 @@ export const ELECTION_MUTANTS: readonly Mutant[] = [
     name: 'no-floor',
     guards: 'P5.5, H1 · two leaders lost in a row',
     story: 'A claimant needs not contain the floor: what the former set guaranteed is thrown away by the claim.',
-    sites: [
-      {
-        file: 'agent/core/candidate.ts',
-        original: 'contains(extent, record.floor) && (required === null || contains(extent, required))',
-        mutated: '(required === null || contains(extent, required))',
-      },
-      {
-        file: 'agent/core/candidate.ts',
-        original: '!contains(boundary, record.floor) && facts.takeover?.force !== true',
-        mutated: 'false',
-      },
-    ],
+    sites: NO_FLOOR,
   },
   {
     name: 'no-choice',
@@ -141,8 +171,9 @@ export const ELECTION_MUTANTS: readonly Mutant[] = [
   },
   {
     name: 'claims-everybody',
-    guards: 'T1 · M′ ⊆ promisers whose WAL it contains',
-    story: 'The claimed set lists every former member, whether or not it let go of the old leader.',
+    guards: 'T1, P5.5 · M′ ⊆ promisers whose WAL it contains',
+    story:
+      'The claimed set lists every former member, whether or not it let go of the old leader; and the floor, by which one that did not would count for nothing, is not asked for.',
     sites: [
       {
         file: 'agent/core/candidate.ts',
@@ -154,6 +185,7 @@ export const ELECTION_MUTANTS: readonly Mutant[] = [
         original: 'followers.map((answer) => answer.member),',
         mutated: 'record.set.members.filter((member) => member !== facts.self.member),',
       },
+      ...NO_FLOOR,
     ],
   },
   {
@@ -171,14 +203,15 @@ export const ELECTION_MUTANTS: readonly Mutant[] = [
   {
     name: 'promise-by-a-living-primary',
     guards: 'P4.2, H10 · a promise binds its own PostgreSQL',
-    story: 'A primary promises and runs on.',
-    sites: [{ file: 'agent/machine/recipes/promise.ts', original: 'if (mayBePrimary(bench))', mutated: 'if (false)' }],
+    story: 'A primary that is asked promises, and runs on.',
+    sites: [...HOLDER_IS_ASKED, { file: 'agent/machine/recipes/promise.ts', original: 'if (mayBePrimary(bench))', mutated: 'if (false)' }],
   },
   {
     name: 'promise-does-not-cancel',
     guards: 'P4.2, H10 · R23',
-    story: 'A promotion that was decided before the promise is carried out after it.',
+    story: 'A holder that is asked promises, and carries out the promotion, or the start, that it had decided before.',
     sites: [
+      ...HOLDER_IS_ASKED,
       { file: 'agent/machine/recipe.ts', original: 'file.current.promised > epoch', mutated: 'false' },
       { file: 'agent/guard/deadline.ts', original: 'promised > epoch', mutated: 'false' },
       { file: 'agent/machine/jobs.ts', original: 'running.givenUpFor === null || running.isEnding', mutated: 'true' },

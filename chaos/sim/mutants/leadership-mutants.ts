@@ -190,7 +190,7 @@ export const LEADERSHIP_MUTANTS: readonly Mutant[] = [
       {
         file: 'agent/core/follower.ts',
         original: '!server.state.facts.inRecovery',
-        mutated: 'false',
+        mutated: "!server.state.facts.inRecovery) return decision(memory, 'rejoining', 'deposed, and running on'); if (false",
       },
     ],
   },

@@ -267,6 +267,21 @@ describe('the holder', () => {
     expect(forkedAt(700n)).not.toContain('job:start-primary');
   });
 
+  test('tries again, and does not give up at once, when it takes up a promotion that it had given up', () => {
+    const record = recordOf({
+      state: { kind: 'promoting' },
+      holder: N2,
+      timeline: timelineId(2),
+      floor: { timeline: timelineId(1), lsn: lsn(500n) },
+    });
+    const extent = { history: rootHistory(timelineId(1)), lsn: lsn(500n) };
+    const state = { kind: 'stopped', systemId: SYSTEM_ID, wasPrimary: false, cleanly: false, extent } as const;
+    const facts = factsOf({ server: { state, seenAtMs: NOW_MS } }, { view: presentOf(record) });
+    const late = decide(facts, { ...EMPTY_MEMORY, promotingSinceMs: NOW_MS - 60_000 });
+    expect(claimIn(late.actions)?.rule).toBe('T8');
+    expect(kinds(decide(facts, late.memory).actions)).toContain('job:start-standby');
+  });
+
   test('serves only when the quorum has flushed the promotion record', () => {
     const record = recordOf({ state: { kind: 'promoting' }, set: memberSet([N3], 1), holder: N2 });
     const behind = {

@@ -1,0 +1,198 @@
+/**
+ * Brings about what chance would take for ever to: the ask that an armed failpoint waits for, or a moment of an election. It uses the cluster's own faults
+ * and its operator, and never makes an agent do what the situation does not.
+ */
+import { nameOf } from '../../shared/domain/node-id.ts';
+import type { Cluster } from './cluster.ts';
+import type { Failpoint } from './failpoint.ts';
+import type { HostName } from './network.ts';
+import { CALM_WEATHER, type SimNode } from './node.ts';
+import type { Random } from './random.ts';
+import { STORE_HOST } from './sim-store.ts';
+
+/** A killed standby's walsender has gone by then. */
+const STREAM_ENDS_MS = 100;
+/** By then its first word has come. */
+const RETURNED_MS = 3_000;
+
+/** Undoes what was done; null when it is over by itself. */
+export type End = (() => void) | null;
+
+export class Provoker {
+  readonly #cluster: Cluster;
+  readonly #random: Random;
+
+  constructor(cluster: Cluster, random: Random) {
+    this.#cluster = cluster;
+    this.#random = random;
+  }
+
+  /** Somebody is to ask for this soon. */
+  provoke(name: Failpoint): End {
+    const cluster = this.#cluster;
+    switch (name) {
+      case 'stop-fast':
+      case 'change-record/T2':
+      case 'change-record/T9':
+        cluster.operator.requestSwitchover(this.#follower());
+        return null;
+      case 'change-record/T3':
+        return this.#promiseInVain();
+      case 'change-record/T9-abort':
+        return this.#loseTargetAtHandover();
+      case 'change-record/T8':
+        return this.#keepLeaderDown();
+      case 'change-record/T7':
+        return this.#removeMember();
+      case 'rewind':
+        return this.#leaveTail();
+      case 'clone':
+        cluster.promoteByHand(this.#random.pick(cluster.nodes));
+        return null;
+      default:
+        cluster.killPostmaster(this.#leader());
+        return null;
+    }
+  }
+
+  /**
+   * Two leaders lost in a row (H1): whoever claims after the first dies in the moment of its claim, before anybody has followed it. What its floor
+   * tells is then all there is of the first one's set.
+   */
+  loseNextClaimant(): End {
+    const cluster = this.#cluster;
+    return this.#strikeClaimant(60, (claimant) => {
+      cluster.powerOff(claimant);
+      return () => cluster.powerOn(claimant);
+    });
+  }
+
+  /** The same, but it only stands still, with a promotion under way that nobody waits for any more when it goes on. */
+  freezeNextClaimant(): End {
+    return this.#strikeClaimant(150, (claimant) => this.#cluster.freeze(claimant, false));
+  }
+
+  /**
+   * A member whose stream broke comes back while the leader takes it out of its set: a walsender is there that has read the former set and re-reads late (H23),
+   * and the leader does not count on it, because not a word of it has come over the slow link yet.
+   */
+  returnAtRemoval(): void {
+    const cluster = this.#cluster;
+    const { network, world } = cluster;
+    const leader = this.#leader();
+    const member = this.#follower();
+    const { flushMs, rereadMs } = CALM_WEATHER;
+    cluster.killPostmaster(member);
+    world.after(STREAM_ENDS_MS, () => {
+      network.worsen(member.name, leader.name, { delayMs: this.#random.pick([500, 900]), loss: 0 });
+      Object.assign(leader.weather, { flushMs: 60, rereadMs: 400 });
+    });
+    world.after(RETURNED_MS, () => {
+      network.mend(member.name, leader.name);
+      Object.assign(leader.weather, { flushMs, rereadMs });
+    });
+  }
+
+  #strikeClaimant(withinMs: number, strike: (claimant: SimNode) => () => void): End {
+    const cluster = this.#cluster;
+    const former = this.#leader();
+    let isOver = false;
+    let end: End = null;
+    const forget = cluster.onRecord((record, before) => {
+      const claimant = cluster.node(nameOf(record.holder));
+      if (record.state.kind !== 'promoting' || record.holder === before?.holder || claimant === null) return;
+      forget();
+      cluster.world.after(this.#random.between(0, withinMs), () => {
+        if (!isOver) end = strike(claimant);
+      });
+    });
+    if (this.#random.chance(0.5)) cluster.killPostmaster(former);
+    else cluster.powerOff(former);
+    return () => {
+      isOver = true;
+      forget();
+      end?.();
+      cluster.powerOn(former);
+    };
+  }
+
+  /** The target goes away between its drain and its claim. */
+  #loseTargetAtHandover(): End {
+    const cluster = this.#cluster;
+    const target = this.#follower();
+    const forget = cluster.onRecord((record) => {
+      if (record.state.kind === 'handing-over') cluster.world.after(0, () => cluster.powerOff(target));
+    });
+    cluster.operator.requestSwitchover(target);
+    return forget;
+  }
+
+  /** A leader that ended with its agent finds nobody to tell, tries to start in place, and gives its record up when that fails again and again. */
+  #keepLeaderDown(): End {
+    const cluster = this.#cluster;
+    const leader = this.#leader();
+    leader.weather.startRefusals += 1;
+    cluster.killAgent(leader);
+    cluster.killPostmaster(leader);
+    cluster.world.after(this.#random.between(70, 300), () => cluster.startAgent(leader));
+    return () => {
+      leader.weather.startRefusals -= 1;
+    };
+  }
+
+  #removeMember(): End {
+    const cluster = this.#cluster;
+    const member = this.#follower();
+    // Its walsender sees the end of a killed server at once, that of a lost machine only by silence.
+    if (this.#random.chance(0.5)) cluster.powerOff(member);
+    else {
+      member.weather.startRefusals += 1;
+      cluster.killPostmaster(member);
+      return () => {
+        member.weather.startRefusals -= 1;
+      };
+    }
+    return () => cluster.powerOn(member);
+  }
+
+  /** Members hear of the leader's end and promise, and cannot claim: only the old leader reaches etcd, and has to win them back (T3). */
+  #promiseInVain(): End {
+    const cluster = this.#cluster;
+    const leader = this.#leader();
+    const links = cluster.nodes.filter((node) => node !== leader).flatMap(({ name }) => bothWays(name, STORE_HOST));
+    for (const [from, to] of links) cluster.network.cut(from, to);
+    cluster.killPostmaster(leader);
+    return () => {
+      for (const [from, to] of links) cluster.network.heal(from, to);
+    };
+  }
+
+  /** A leader that no other node hears goes on writing what nobody receives, and sees in etcd that it was deposed. */
+  #leaveTail(): End {
+    const cluster = this.#cluster;
+    const leader = this.#leader();
+    const links = cluster.nodes.filter((node) => node !== leader).flatMap(({ name }) => bothWays(name, leader.name));
+    for (const [from, to] of links) cluster.network.cut(from, to);
+    // What stands behind the fork is rewound from a leader within reach, while the failpoint is still armed.
+    cluster.world.after(this.#random.between(1_200, 2_500), () => {
+      for (const [from, to] of links) cluster.network.heal(from, to);
+    });
+    return null;
+  }
+
+  #follower(): SimNode {
+    const { leader, nodes } = this.#cluster;
+    return this.#random.pick(nodes.filter((node) => node !== leader));
+  }
+
+  #leader(): SimNode {
+    return this.#cluster.leader ?? this.#random.pick(this.#cluster.nodes);
+  }
+}
+
+function bothWays(one: HostName, other: HostName): readonly (readonly [from: HostName, to: HostName])[] {
+  return [
+    [one, other],
+    [other, one],
+  ];
+}
