@@ -52,6 +52,8 @@ const THEMES: readonly (readonly FaultKind[])[] = [
   // A promise that comes while a promotion, or a primary, is under way.
   ['leader-postmaster-kill', 'act-is-late', 'link-cut', 'leader-agent-freeze'],
   ['leader-agent-freeze', 'one-way-cut', 'operator-force'],
+  // Whoever has what was acknowledged is promoted by hand, and somebody behind asks for its promise (H24).
+  ['promote-by-hand', 'leader-postmaster-kill', 'disk-slow'],
   // A new life of an agent meets what its former life had sent.
   ['agent-kill', 'store-late-commits', 'store-slow'],
   ['change-outlives-agent', 'store-slow'],
