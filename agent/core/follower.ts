@@ -26,13 +26,15 @@ const OFF_THE_ROAD = 'its WAL goes beyond the point where the newer epoch began'
 export function decideAsFollower(facts: Facts, memory: Memory, present: Present): Decision {
   const { file, server, self } = facts;
   const { record } = present;
+  // How long the former server did not stream says nothing about the next: held against it, a fresh copy would be condemned before it has connected.
+  const atRest: Memory = { ...memory, notStreamingSinceMs: null };
   if (record.barred.includes(self.member) && file.dir === 'ok') return rejoin(facts, memory, record, 'this incarnation was declared lost');
   if (file.dir === 'ok' && file.systemId !== record.systemId) return foreign(facts, memory, record);
   switch (server.state.kind) {
     case 'absent':
-      return join(facts, memory, record);
+      return join(facts, atRest, record);
     case 'stopped':
-      return file.dir === 'ok' ? startAgain(facts, memory, present) : finishRebuilding(facts, memory, record);
+      return file.dir === 'ok' ? startAgain(facts, atRest, present) : finishRebuilding(facts, atRest, record);
     case 'starting':
       return decision(memory, 'following', 'PostgreSQL is starting');
     case 'silent':

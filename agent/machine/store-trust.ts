@@ -3,9 +3,10 @@
  * this node has seen or acted on, and by what its peers have. Only a linearizable read may convict: a watch, or a member that lags, shows the past every
  * day. Once convicted, nothing of it is believed before an operator has repaired it.
  */
+import type { Epoch } from '../../shared/domain/epoch.ts';
 import type { HistoryEntry, LeaderRecord, RecordMark } from '../../shared/domain/leader-record.ts';
 import { isOlder } from '../../shared/domain/leader-record.ts';
-import type { StoreRead } from './asks.ts';
+import type { StoreItem, StoreRead } from './asks.ts';
 
 type Conviction = { readonly why: string; readonly isOtherCluster: boolean };
 
@@ -26,6 +27,8 @@ export class StoreTrust {
   #conviction: Conviction | null = null;
   #unreadable: string | null = null;
   #repairs = 0;
+  /** The newest repair that stood in a store while it was trusted. */
+  #honoured: Epoch | null = null;
 
   /** `accepted`: the record this node last acted on, as its node file says. */
   constructor(parts: {
@@ -107,8 +110,9 @@ export class StoreTrust {
     return { isTrusted: true, isRepaired: true };
   }
 
-  #adopt({ clusterId, revision }: Read): void {
+  #adopt({ clusterId, revision, items }: Read): void {
     this.#clusterId = clusterId;
+    for (const { epoch } of repairsIn(items)) if (this.#honoured === null || epoch > this.#honoured) this.#honoured = epoch;
     if (revision > this.#revision) this.#revision = revision;
   }
 
@@ -134,13 +138,19 @@ export class StoreTrust {
     const { newest } = this;
     if (newest !== null && isOlder(leader, newest)) return false;
     const accepted = this.#accepted();
-    const repairs = items.flatMap((item): readonly HistoryEntry[] =>
-      item.kind === 'history' && item.entry.trigger === 'repair' ? [item.entry] : [],
-    );
-    return repairs.some(
-      (repair) => repair.epoch <= leader.epoch && (accepted === null || repair.epoch > accepted.epoch || isOf(accepted, repair)),
+    // Nor does one that this node went by before: some would trust a store that was exchanged twice, the others not, and it could not be repaired again.
+    const honoured = this.#honoured;
+    return repairsIn(items).some(
+      (repair) =>
+        repair.epoch <= leader.epoch &&
+        (honoured === null || repair.epoch > honoured) &&
+        (accepted === null || repair.epoch > accepted.epoch || isOf(accepted, repair)),
     );
   }
+}
+
+function repairsIn(items: readonly StoreItem[]): readonly HistoryEntry[] {
+  return items.flatMap((item) => (item.kind === 'history' && item.entry.trigger === 'repair' ? [item.entry] : []));
 }
 
 function newer(one: RecordMark | null, other: RecordMark | null): RecordMark | null {

@@ -54,6 +54,7 @@ export const FAULT_KINDS = [
   'claimant-loss',
   'claimant-freeze',
   'member-returns',
+  'asked-while-replaying',
   'operator-force',
 ] as const;
 

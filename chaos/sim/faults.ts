@@ -211,6 +211,9 @@ export class Faults {
       case 'member-returns':
         this.#provoker.returnAtRemoval();
         return null;
+      case 'asked-while-replaying':
+        this.#provoker.askWhileReplaying();
+        return null;
       case 'operator-force':
         cluster.operator.forceFailover();
         return null;

@@ -48,10 +48,13 @@ const THEMES: readonly (readonly FaultKind[])[] = [
   ['machine-dies-at-failpoint', 'agent-dies-at-failpoint', 'act-fails'],
   ['leader-postmaster-kill', 'bad-network', 'leader-machine-loss'],
   // A standby that has just come back, with more on its disk than it has replayed, is asked how far it is.
-  ['replay-slow', 'postmaster-kill', 'leader-postmaster-kill'],
+  ['asked-while-replaying'],
+  ['asked-while-replaying', 'replay-slow', 'leader-postmaster-kill'],
   // A promise that comes while a promotion, or a primary, is under way.
   ['leader-postmaster-kill', 'act-is-late', 'link-cut', 'leader-agent-freeze'],
   ['leader-agent-freeze', 'one-way-cut', 'operator-force'],
+  // Whoever has what was acknowledged is promoted by hand, and somebody behind asks for its promise (H24).
+  ['promote-by-hand', 'leader-postmaster-kill', 'disk-slow'],
   // A new life of an agent meets what its former life had sent.
   ['agent-kill', 'store-late-commits', 'store-slow'],
   ['change-outlives-agent', 'store-slow'],

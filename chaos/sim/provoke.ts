@@ -12,7 +12,7 @@ import { STORE_HOST } from './sim-store.ts';
 
 /** A killed standby's walsender has gone by then. */
 const STREAM_ENDS_MS = 100;
-/** By then its first word has come. */
+/** By then whoever came back has said its first word, and replayed. */
 const RETURNED_MS = 3_000;
 
 /** Undoes what was done; null when it is over by itself. */
@@ -91,6 +91,16 @@ export class Provoker {
       network.mend(member.name, leader.name);
       Object.assign(leader.weather, { flushMs, rereadMs });
     });
+  }
+
+  /** A standby that has just come back, with more on its disk than it has replayed, is asked how far it is (P4.5). */
+  askWhileReplaying(): void {
+    const { world } = this.#cluster;
+    const member = this.#follower();
+    member.weather.replayMs = 120;
+    this.#cluster.killPostmaster(member);
+    world.after(this.#random.between(150, 900), () => this.#cluster.killPostmaster(this.#leader()));
+    world.after(RETURNED_MS, () => (member.weather.replayMs = CALM_WEATHER.replayMs));
   }
 
   #strikeClaimant(withinMs: number, strike: (claimant: SimNode) => () => void): End {

@@ -295,6 +295,24 @@ describe('the holder', () => {
   });
 });
 
+describe('a fresh copy', () => {
+  test('has as long to begin streaming as any other, however long the one before it did not', () => {
+    const following = { epoch: epoch(4n), holder: N1 };
+    const silent = standby(500n, { receiver: 'none' });
+    const since = { ...EMPTY_MEMORY, notStreamingSinceMs: NOW_MS - 60_000 };
+    const given = { following, peers: peersOf(peerOf(N1, { leads: true, servingAsPrimary: true })) };
+    const outside = { view: presentOf(recordOf({ set: memberSet([N3], 1) })) };
+    const condemned = decide(factsOf({ ...given, server: { state: silent, seenAtMs: NOW_MS } }, outside), since);
+    expect(kinds(condemned.actions)).toEqual(['job:condemn']);
+    const extent = { history: rootHistory(timelineId(1)), lsn: lsn(500n) };
+    const stopped = { kind: 'stopped', systemId: SYSTEM_ID, wasPrimary: false, cleanly: true, extent } as const;
+    const copied = decide(factsOf({ ...given, server: { state: stopped, seenAtMs: NOW_MS } }, outside), condemned.memory);
+    expect(kinds(copied.actions)).toEqual(['job:start-standby']);
+    const started = decide(factsOf({ ...given, server: { state: silent, seenAtMs: NOW_MS } }, outside), copied.memory);
+    expect(kinds(started.actions)).toEqual([]);
+  });
+});
+
 describe('a stopped node that sees a newer epoch', () => {
   const newer = {
     view: presentOf(recordOf({ epoch: epoch(5n), holder: N3, timeline: timelineId(2) })),

@@ -109,6 +109,16 @@ describe('a repair', () => {
     expect(judge(trust, read(leaderAt(5n, 9), { ...other, revision: 5n }, [repair(5n)]))).toEqual({ isTrusted: true, isRepaired: false });
   });
 
+  test('excuses one exchange of the store, and not the next one, with a copy of it', () => {
+    const accepted = recordOf({ epoch: epoch(5n), seq: 8 });
+    const trust = trustOf(accepted);
+    judge(trust, read(null, other));
+    expect(judge(trust, read(accepted, { ...other, revision: 4n }, [repair(5n)])).isRepaired).toBe(true);
+    const copy = { clusterId: '3', revision: 9n } as const;
+    expect(judge(trust, read(leaderAt(6n, 9), copy, [repair(5n)]))).toEqual({ isTrusted: false, isRepaired: false });
+    expect(judge(trust, read(leaderAt(7n, 10), copy, [repair(5n), repair(7n)])).isRepaired).toBe(true);
+  });
+
   test('is believed at first sight by a node that was away meanwhile, whatever has been claimed since', () => {
     expect(judge(trustOf(), read(leaderAt(9n, 30), other, [repair(6n)])).isRepaired).toBe(true);
   });
