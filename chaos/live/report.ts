@@ -93,6 +93,8 @@ const NO_ROUND: Scenario = {
 
 export type Report = {
   readonly seed: string;
+  /** What to say after `pgbaton chaos` to do the same again. */
+  readonly repeat: string;
   readonly backend: Backend;
   readonly verdict: 'pass' | 'fail';
   readonly rows: readonly Row[];
@@ -103,15 +105,17 @@ export type Report = {
 
 export function reportOf(options: {
   readonly seed: string;
+  readonly repeat: string;
   readonly backend: Backend;
   readonly played: readonly Played[];
   readonly notPlayed: readonly NotPlayed[];
   readonly rows: readonly Row[];
 }): Report {
-  const { seed, backend, played, notPlayed, rows } = options;
+  const { seed, repeat, backend, played, notPlayed, rows } = options;
   const isPassed = rows.length > 0 && rows.every(({ verdict }) => verdict === 'pass');
   return {
     seed,
+    repeat,
     backend,
     verdict: isPassed ? 'pass' : 'fail',
     rows,

@@ -9,6 +9,7 @@ import { isSuspicious, judgeTrial, type Trial } from './judge.ts';
 import type { Settings } from './options.ts';
 import { Progress } from './progress.ts';
 import { drawBlows, scenarioOf } from './random.ts';
+import { logsOf } from './report-files.ts';
 import type { NotPlayed, Played } from './report.ts';
 import type { Scenario } from './scenario.ts';
 import { runTrial } from './trial.ts';
@@ -98,7 +99,7 @@ async function playOnce({ bench, shape, scenario, trial, progress, options: { se
     result.figures === null ? 'nothing measured' : `${result.figures.outage.lengthMs.toFixed(0)} ms without an acknowledgement`;
   progress.line(`  ${reasons.length === 0 ? 'held' : 'FAILED'}: ${outage}${reasons.map(({ text }) => `; ${text}`).join('')}`);
   if ((reasons.length > 0 || isSuspicious(result, scenario.demand)) && settings.report !== null) {
-    const logs = `${settings.report}.logs/${scenario.name}-${String(trial)}`;
+    const logs = logsOf(settings.report, scenario.name, trial);
     bench.saveLogs(logs);
     progress.line(`  the logs are in ${logs}`);
   }

@@ -14,14 +14,14 @@ import { readPlan } from '../../cli/local/plan-file.ts';
 import type { Report } from '../../chaos/live/report.ts';
 import { TestCluster } from '../support/local-cluster.ts';
 
-const CHAOS = fileURLToPath(new URL('../../dist/chaos/live/main.js', import.meta.url));
+const PGBATON = fileURLToPath(new URL('../../dist/cli/main.js', import.meta.url));
 const MAY_SEPARATE = maySeparate();
 
 type Ended = { readonly code: number | null; readonly stdout: string; readonly lines: readonly string[] };
 
 /** `onLine` may act on the program while it runs. */
 async function chaos(args: readonly string[], onLine: (line: string, pid: number) => void = () => undefined): Promise<Ended> {
-  const child = spawn(process.execPath, [CHAOS, ...args], { stdio: ['ignore', 'pipe', 'pipe'] });
+  const child = spawn(process.execPath, [PGBATON, 'chaos', ...args], { stdio: ['ignore', 'pipe', 'pipe'] });
   const lines: string[] = [];
   let stdout = '';
   child.stdout.setEncoding('utf8').on('data', (chunk: string) => (stdout += chunk));

@@ -7,6 +7,7 @@ const played: Played = { scenario: nodeKillSample, trials: [goodTrial, { ...good
 function report(of: readonly Played[]) {
   return reportOf({
     seed: '1',
+    repeat: 'run node-kill --seed 1',
     backend: 'processes',
     played: of,
     notPlayed: [{ scenario: 'disk-full', why: 'it needs mounts' }],
@@ -39,7 +40,7 @@ describe('the report', () => {
   it('fails when nothing was played', () => {
     expect(rowOf({ scenario: nodeKillSample, trials: [] }).verdict).toBe('fail');
     expect(rowOfRounds([]).verdict).toBe('fail');
-    expect(reportOf({ seed: '1', backend: 'processes', played: [], notPlayed: [], rows: [] }).verdict).toBe('fail');
+    expect(reportOf({ seed: '1', repeat: '', backend: 'processes', played: [], notPlayed: [], rows: [] }).verdict).toBe('fail');
   });
 
   it('tells what was not played, and why', () => {
