@@ -38,10 +38,10 @@ export async function runChaos(wish: Wish, terminal: Terminal): Promise<number> 
   }
 }
 
-function toReport(request: Request, { played, notPlayed }: Outcome): Report {
+function toReport(request: Request, { played, notPlayed, interrupted }: Outcome): Report {
   const { seed, backend } = request.settings;
   const rows = request.kind === 'run' ? played.map(rowOf) : [rowOfRounds(played)];
-  return reportOf({ seed, repeat: repeatArguments(request, played.length), backend, played, notPlayed, rows });
+  return reportOf({ seed, repeat: repeatArguments(request, played.length), backend, interrupted, played, notPlayed, rows });
 }
 
 function publish(report: Report, { settings: { json, report: dir } }: Request, terminal: Terminal): void {

@@ -40,7 +40,7 @@ function scenariosOf({ names, all }: { readonly names: readonly string[]; readon
   if (all) return SCENARIOS;
   const unknown = names.filter((name) => scenarioNamed(name) === null);
   if (unknown.length > 0) throw new UsageError(`there is no scenario ${unknown.join(', ')}`, hint);
-  return names.map(scenarioNamed).filter((scenario) => scenario !== null);
+  return [...new Set(names)].map(scenarioNamed).filter((scenario) => scenario !== null);
 }
 
 /** The words after `pgbaton chaos` that do the same again. How many rounds fit into some minutes depends on the machine, so they are counted. */
