@@ -3,6 +3,7 @@ import { mkdirSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { UsageError } from '../../cli/usage-error.ts';
 import { messageOf } from '../../shared/errors.ts';
+import { reportPage } from './page/report-page.ts';
 import type { Report } from './report.ts';
 
 export function makeReportDirectory(dir: string): void {
@@ -20,7 +21,8 @@ export function logsOf(dir: string, scenario: string, trial: number): string {
 
 /** Returns the file to look at. */
 export function writeReport(dir: string, report: Report): string {
-  const file = join(dir, 'report.json');
-  writeFileSync(file, `${JSON.stringify(report)}\n`);
-  return file;
+  writeFileSync(join(dir, 'report.json'), `${JSON.stringify(report)}\n`);
+  const page = join(dir, 'report.html');
+  writeFileSync(page, reportPage(report));
+  return page;
 }
