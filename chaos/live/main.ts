@@ -6,11 +6,12 @@ import { randomInt } from 'node:crypto';
 import type { Terminal } from '../../cli/terminal.ts';
 import { messageOf } from '../../shared/errors.ts';
 import { shutdownOnSignals } from '../../shared/runtime/shutdown.ts';
-import { SCENARIOS } from './catalogue.ts';
+import { SABOTAGE, SCENARIOS } from './catalogue.ts';
 import { repeatArguments, requestOf, type Request, type Wish } from './options.ts';
 import { makeReportDirectory, writeReport } from './report-files.ts';
 import { reportOf, rowOf, rowOfRounds, tableOf, type Report } from './report.ts';
 import { runRandom, runScenarios, type Outcome } from './run.ts';
+import type { Scenario } from './scenario.ts';
 
 const INTERRUPTED = 130;
 const SEEDS = 1_000_000;
@@ -50,12 +51,19 @@ function publish(report: Report, { settings: { json, report: dir } }: Request, t
 }
 
 export function listScenarios({ json }: { readonly json: boolean }, terminal: Terminal): void {
-  terminal.out(json ? `${JSON.stringify(SCENARIOS)}\n` : listing());
+  if (json) terminal.out(`${JSON.stringify([...told(SCENARIOS, true), ...told(SABOTAGE, false)])}\n`);
+  else terminal.out(`${listing(SCENARIOS)}\nTests of the judge, which have to fail and are never part of --all:\n\n${listing(SABOTAGE)}`);
 }
 
-function listing(): string {
-  return SCENARIOS.map(
-    ({ name, faults, does, holds, heals, needs }) =>
-      `${name} (${faults.join(', ')})${needs.length === 0 ? '' : `, needs ${needs.join(', ')}`}\n  ${does}\n  must hold: ${holds}\n  heals: ${heals}\n`,
-  ).join('');
+function told(scenarios: readonly Scenario[], isPartOfAll: boolean): readonly (Scenario & { readonly isPartOfAll: boolean })[] {
+  return scenarios.map((scenario) => ({ ...scenario, isPartOfAll }));
+}
+
+function listing(scenarios: readonly Scenario[]): string {
+  return scenarios
+    .map(
+      ({ name, faults, does, holds, heals, needs }) =>
+        `${name} (${faults.join(', ')})${needs.length === 0 ? '' : `, needs ${needs.join(', ')}`}\n  ${does}\n  must hold: ${holds}\n  heals: ${heals}\n`,
+    )
+    .join('');
 }

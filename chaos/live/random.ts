@@ -46,6 +46,7 @@ export function scenarioOf(blows: readonly Blow[]): Scenario {
     heals: 'everything is healed before the final phase',
     needs: [...new Set(blows.flatMap(({ weapon }) => weapon.needs))],
     etcdMembersLeast: 3,
+    mode: 'quorum',
     demand: { outage: null, freshOutage: null, clientErrorsMax: null, failovers: { least: 0, most: justified } },
     secondsExpected: () => AROUND_SECONDS + lastsMs / 1_000 + 3,
     prepare: null,

@@ -2,7 +2,7 @@
  * The report as one HTML file that needs nothing else: no network, no script. It is drawn from the very report that report.json is written from, and
  * computes no figure of its own. Pure.
  */
-import { SCENARIOS } from '../catalogue.ts';
+import { scenarioNamed } from '../catalogue.ts';
 import type { Report, Row } from '../report.ts';
 import { dotStrip, type PlacedTrial } from './dot-strip.ts';
 import { figure } from './figure.ts';
@@ -54,9 +54,9 @@ function whatDidNotHold(rows: readonly Row[]): Markup {
 type PlacedRow = { readonly row: Row; readonly path: string };
 
 function scenarioPanel({ row, path }: PlacedRow, trials: readonly PlacedTrial[], isOpen: boolean): Markup {
-  const known = SCENARIOS.find(({ name }) => name === row.scenario);
+  const known = scenarioNamed(row.scenario);
   return markup`<section class="panel"><div class="head"><h3>${row.scenario}</h3><span class="verdict ${row.verdict}">${row.verdict}</span></div>
-${known === undefined ? '' : markup`<p>${known.does}</p><p class="quiet">must hold: ${known.holds}; heals: ${known.heals}</p>`}
+${known === null ? '' : markup`<p>${known.does}</p><p class="quiet">must hold: ${known.holds}; heals: ${known.heals}</p>`}
 <p>median ${figure(`${path}.outageMs.median`, row.outageMs?.median)} ms, at worst ${figure(`${path}.outageMs.max`, row.outageMs?.max)} ms,
 RPO ${figure(`${path}.rpoMs`, row.rpoMs)} ms</p>
 ${dotStrip(trials, row.bound)}

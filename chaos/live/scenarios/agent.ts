@@ -17,6 +17,7 @@ export const agentFreezeHalfTtl: Scenario = {
   heals: 'the agent goes on',
   needs: [],
   etcdMembersLeast: 1,
+  mode: 'quorum',
   demand: FELT_BY_NOBODY,
   secondsExpected: () => AROUND_SECONDS + ttlMs / 2_000 + 3,
   prepare: null,
@@ -34,6 +35,7 @@ export const agentFreeze3Ttl: Scenario = {
   heals: 'the agent goes on',
   needs: [],
   etcdMembersLeast: 1,
+  mode: 'quorum',
   // Counted from the last write of the old primary, which serves until its deadline.
   demand: oneFailover({ medianMs: null, maxMs: 2_000, origin: 'own' }),
   secondsExpected: () => AROUND_SECONDS + (3 * ttlMs) / 1_000 + 3,
@@ -66,6 +68,7 @@ export const agentKill: Scenario = {
   heals: 'nothing to heal',
   needs: [],
   etcdMembersLeast: 1,
+  mode: 'quorum',
   demand: FELT_BY_NOBODY,
   secondsExpected: () => AROUND_SECONDS + 5,
   prepare: null,

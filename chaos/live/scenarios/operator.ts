@@ -13,6 +13,7 @@ export const plannedSwitchover: Scenario = {
   heals: 'nothing to heal',
   needs: [],
   etcdMembersLeast: 1,
+  mode: 'quorum',
   demand: { outage: PLANNED_MOVE, freshOutage: null, clientErrorsMax: 0, failovers: { least: 1, most: 1 } },
   secondsExpected: () => AROUND_SECONDS + 2,
   prepare: null,
@@ -30,6 +31,7 @@ export const standbyPromotedByHand: Scenario = {
   heals: 'nothing to heal: the cluster has to set it right',
   needs: [],
   etcdMembersLeast: 1,
+  mode: 'quorum',
   demand: nothingHappens(STANDBY_LOST),
   secondsExpected: () => AROUND_SECONDS + 10,
   prepare: null,
@@ -47,6 +49,7 @@ export const maxConnectionsExhausted: Scenario = {
   heals: 'the idle sessions leave',
   needs: [],
   etcdMembersLeast: 1,
+  mode: 'quorum',
   demand: {
     outage: { medianMs: null, maxMs: 1_000, origin: 'own' },
     freshOutage: null,

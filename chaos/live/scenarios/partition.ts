@@ -40,6 +40,7 @@ function cutting(options: {
     heals: 'the rules are taken away',
     needs: ['namespaces', 'nft'],
     etcdMembersLeast: 1,
+    mode: 'quorum',
     secondsExpected: () => AROUND_SECONDS + 12,
     prepare: null,
     play: async (stage) => {

@@ -1,6 +1,6 @@
 import { describe, expect, it } from 'vitest';
 import { UsageError } from '../../../../cli/usage-error.ts';
-import { SCENARIOS } from '../../../../chaos/live/catalogue.ts';
+import { SABOTAGE, SCENARIOS } from '../../../../chaos/live/catalogue.ts';
 import { repeatArguments, requestOf, type Wish } from '../../../../chaos/live/options.ts';
 import { timeLeft } from '../../../../chaos/live/progress.ts';
 
@@ -26,6 +26,8 @@ describe('what is asked of chaos', () => {
   it('is everything only when told so', () => {
     const everything = requestOf(run([], true), '1');
     expect(everything.kind === 'run' && everything.isEverything && everything.scenarios.length).toBe(SCENARIOS.length);
+    const names = everything.kind === 'run' ? everything.scenarios.map(({ name }) => name) : [];
+    for (const { name } of SABOTAGE) expect(names).not.toContain(name);
     expect(requestOf(run(['node-kill']), '1')).toMatchObject({ isEverything: false, scenarios: [{ name: 'node-kill' }] });
   });
 
@@ -53,9 +55,15 @@ describe('the words that do the same again', () => {
   });
 });
 describe('the catalogue', () => {
+  it('has as only clusters without a quorum those that are made to lose something, and they can be asked for by name', () => {
+    expect(SCENARIOS.filter(({ mode }) => mode !== 'quorum')).toEqual([]);
+    for (const { name } of SABOTAGE) expect(requestOf(run([name]), '1')).toMatchObject({ isEverything: false, scenarios: [{ name }] });
+  });
+
   it('names every scenario once, and each says what it does, what must hold and how it heals', () => {
-    expect(new Set(SCENARIOS.map(({ name }) => name)).size).toBe(SCENARIOS.length);
-    for (const { name, faults, does, holds, heals } of SCENARIOS) {
+    const all = [...SCENARIOS, ...SABOTAGE];
+    expect(new Set(all.map(({ name }) => name)).size).toBe(all.length);
+    for (const { name, faults, does, holds, heals } of all) {
       expect(name).toMatch(/^[a-z0-9-]+$/);
       expect(faults.every((id) => /^F\d+$/.test(id)) && faults.length > 0, name).toBe(true);
       expect(

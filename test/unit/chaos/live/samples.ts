@@ -55,6 +55,7 @@ export const nodeKillSample: Scenario = {
   heals: 'the node comes back',
   needs: [],
   etcdMembersLeast: 1,
+  mode: 'quorum',
   demand: oneFailover(NODE_LOST),
   secondsExpected: () => 1,
   prepare: null,
