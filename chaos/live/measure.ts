@@ -55,8 +55,9 @@ export type Figures = {
 export function measure({ window, entries, errors, rows, earlier, digests, epochsRaised, claims, history }: Evidence): Figures {
   const data = rows === null ? null : checkLedger(entries, rows);
   const acknowledged = entries.filter(({ outcome }) => outcome === 'ok');
+  const outage = outageOf('proxy', entries, window);
   return {
-    outage: outageOf('proxy', entries, window),
+    outage,
     freshOutage: outageOf('fresh', entries, window),
     clientErrors: errors.length,
     errorCodes: countCodes(errors),
@@ -70,7 +71,7 @@ export function measure({ window, entries, errors, rows, earlier, digests, epoch
     divergedNodes: divergedNodes(digests),
     epochsRaised,
     failovers: claims.length,
-    timeline: timelineOf({ window, entries, claims: history }),
+    timeline: timelineOf({ window, outage, entries, claims: history }),
   };
 }
 

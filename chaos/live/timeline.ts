@@ -3,7 +3,7 @@
  * size is bounded however long the trial was.
  */
 import type { Entry } from '../ledger/entry.ts';
-import type { Window } from '../ledger/outage.ts';
+import type { Gap, Window } from '../ledger/outage.ts';
 import { isApplication } from './clients.ts';
 import type { Claim } from './sight.ts';
 
@@ -20,6 +20,8 @@ export type Leadership = {
 export type Timeline = {
   readonly fromMs: number;
   readonly untilMs: number;
+  /** The longest time without an acknowledgement of writers that keep their session. */
+  readonly standstill: { readonly fromMs: number; readonly untilMs: number };
   readonly bucketMs: number;
   /** Acknowledgements in each bucket, through the proxy and past it. */
   readonly applications: readonly number[];
@@ -31,9 +33,14 @@ const BUCKET_MS = 100;
 /** Five minutes at full resolution; what lasts longer is told in wider buckets. */
 const BUCKETS_MAX = 3_000;
 
-export type Course = { readonly window: Window; readonly entries: readonly Entry[]; readonly claims: readonly Claim[] };
+export type Course = {
+  readonly window: Window;
+  readonly outage: Pick<Gap, 'fromMs' | 'toMs'>;
+  readonly entries: readonly Entry[];
+  readonly claims: readonly Claim[];
+};
 
-export function timelineOf({ window: { faultMs, untilMs }, entries, claims }: Course): Timeline {
+export function timelineOf({ window: { faultMs, untilMs }, outage, entries, claims }: Course): Timeline {
   const startedMs = entries.reduce((least, { invokedMs }) => Math.min(least, invokedMs), faultMs);
   const acknowledged = entries.filter(({ outcome, endedMs }) => outcome === 'ok' && endedMs <= untilMs);
   const spanMs = Math.max(BUCKET_MS, untilMs - startedMs);
@@ -50,6 +57,7 @@ export function timelineOf({ window: { faultMs, untilMs }, entries, claims }: Co
   return {
     fromMs: Math.round(startedMs - faultMs),
     untilMs: Math.round(untilMs - faultMs),
+    standstill: { fromMs: Math.round(outage.fromMs - faultMs), untilMs: Math.round(outage.toMs - faultMs) },
     bucketMs,
     applications: perBucket(({ route }) => isApplication(route)),
     directly: perBucket(({ route }) => !isApplication(route)),

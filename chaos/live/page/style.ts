@@ -9,7 +9,7 @@ export const STYLE = new Markup(`
   --good: #53c285; --bad: #f07068; --bad-soft: #43211f; --writes: #6ba6e3; --direct: #b79bd3; --fault: #e69a4c; --fault-soft: #4b341b;
   --era-0: #22384d; --era-1: #213d29; --era-2: #3a2a44; --era-3: #423a1d; --bound: #8c98a2; } }
 * { box-sizing: border-box; }
-body { margin: 0 auto; max-width: 76rem; padding: 2rem 1.25rem 4rem; background: var(--ground); color: var(--ink);
+body { margin: 0 auto; max-width: 84rem; padding: 2rem 1.25rem 4rem; background: var(--ground); color: var(--ink);
   font: 15px/1.5 system-ui, sans-serif; }
 h1 { font-size: 1.5rem; margin: 0; } h2 { font-size: 1.15rem; margin: 2.5rem 0 .75rem; } h3 { font-size: 1rem; margin: 0; }
 p { margin: .4rem 0; } .quiet { color: var(--quiet); } code { font: 13px/1.5 ui-monospace, monospace; overflow-wrap: anywhere; }
@@ -21,7 +21,7 @@ dl { display: grid; grid-template-columns: max-content 1fr; gap: .15rem 1rem; ma
 .panel { background: var(--panel); border: 1px solid var(--rule); border-radius: .5rem; padding: 1rem 1.1rem; margin: 1rem 0; }
 .scroll { overflow-x: auto; }
 table { border-collapse: collapse; font-variant-numeric: tabular-nums; width: 100%; }
-th, td { padding: .3rem .6rem; text-align: right; border-bottom: 1px solid var(--rule); white-space: nowrap; }
+th, td { padding: .3rem .5rem; text-align: right; border-bottom: 1px solid var(--rule); white-space: nowrap; }
 th { font-weight: 600; color: var(--quiet); vertical-align: bottom; white-space: normal; font-size: .85em; }
 th:first-child, td:first-child, .told td:last-child { text-align: left; } tbody tr:last-child td { border-bottom: 0; }
 .told td:last-child { white-space: normal; width: 100%; }
@@ -33,6 +33,7 @@ summary { cursor: pointer; }
 svg { display: block; width: 100%; font: 11px system-ui, sans-serif; }
 svg svg { overflow: hidden; }
 svg text { fill: var(--ink); } svg .axis text, svg text.quiet { fill: var(--quiet); } svg .axis line { stroke: var(--rule); }
+svg .halo { paint-order: stroke; stroke: var(--panel); stroke-width: 3px; }
 .dot { fill: var(--writes); fill-opacity: .8; } .dot.slow { fill: var(--bad); } .dot.open { fill: none; stroke: var(--bad); stroke-width: 2; }
 .bound { stroke: var(--bound); stroke-dasharray: 4 3; } .struck { stroke: var(--fault); stroke-width: 2; }
 .wound { fill: var(--fault-soft); stroke: var(--fault); } .outage { fill: var(--bad-soft); }

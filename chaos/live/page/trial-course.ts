@@ -18,17 +18,18 @@ const AXIS_PX = 18;
 const ERAS = 4;
 const TICKS = 10;
 
-export function trialCourse(path: string, { happenings }: Pick<ReportedTrial, 'happenings'>, { timeline, outage }: Figures): Markup {
+export function trialCourse(path: string, { happenings }: Pick<ReportedTrial, 'happenings'>, { timeline }: Figures): Markup {
   const span: Span = { from: timeline.fromMs, until: timeline.fromMs + timeline.bucketMs * timeline.applications.length };
   const faults = faultBars(happenings, span);
   const eraY = LANE_PX * (1 + Math.max(-1, ...faults.map(({ lane }) => lane))) + GAP_PX;
   const writesY = eraY + ERA_PX + GAP_PX;
   const directY = writesY + WRITES_PX + GAP_PX;
   const axisY = directY + DIRECT_PX;
-  const quiet = { x: percent(outage.fromMs, span), width: percent(span.from + outage.toMs - outage.fromMs, span) };
+  const { fromMs, untilMs } = timeline.standstill;
+  const quiet = { x: percent(fromMs, span), width: percent(span.from + untilMs - fromMs, span) };
   const zero = percent(0, span);
   return markup`<svg height="${axisY + AXIS_PX}" role="img" aria-label="faults, leaderships and acknowledged writes over time">
-<rect class="outage" x="${quiet.x}" width="${quiet.width}" y="${writesY}" height="${axisY - writesY}"><title>the longest time without an acknowledged write</title></rect>
+<rect class="outage" data-standstill="${fromMs} ${untilMs}" x="${quiet.x}" width="${quiet.width}" y="${writesY}" height="${axisY - writesY}"><title>the longest time without an acknowledged write</title></rect>
 ${axis(span, writesY, axisY)}
 <line class="struck" x1="${zero}" x2="${zero}" y1="0" y2="${axisY}"/>
 ${faults.map((fault) => faultBar(fault, span))}
@@ -79,5 +80,5 @@ function bars({ path, counts, kind, y, height }: Bars): Markup {
   return markup`<svg y="${y}" height="${height}" viewBox="0 0 ${counts.length} ${most}" preserveAspectRatio="none">
 <path class="${kind}" transform="matrix(1 0 0 -1 0 ${most})" data-bars="${path}" d="M0 0${drawn}V0z"/></svg>
 <line class="baseline" x1="0" x2="100%" y1="${y + height}" y2="${y + height}"/>
-<text class="quiet" x="100%" dx="-3" y="${y + 9}" text-anchor="end">${most}</text>`;
+<text class="quiet halo" x="100%" dx="-3" y="${y + 9}" text-anchor="end">${most}</text>`;
 }

@@ -24,7 +24,7 @@ ${happenings.map(({ afterFaultMs, text }, at) => markup`<tr><td>${figure(`${path
 function inShort({ outage, data, rpoMs, failovers, clientErrors }: Figures, path: string): Markup {
   const at = `${path}.figures`;
   return markup`<span class="quiet">${figure(`${at}.outage.lengthMs`, outage.lengthMs)} ms without an acknowledgement,
-${figure(`${at}.failovers`, failovers)} failovers, ${figure(`${at}.clientErrors`, clientErrors)} client errors,
+failovers ${figure(`${at}.failovers`, failovers)}, client errors ${figure(`${at}.clientErrors`, clientErrors)},
 ${figure(`${at}.data.lost.length`, data?.lost.length)} of ${figure(`${at}.data.checked`, data?.checked)} acknowledged rows lost, RPO ${figure(`${at}.rpoMs`, rpoMs)} ms</span>`;
 }
 

@@ -20,6 +20,7 @@ export const goodFigures: Figures = {
   timeline: {
     fromMs: -300,
     untilMs: 1_500,
+    standstill: { fromMs: -5, untilMs: 895 },
     bucketMs: 100,
     applications: [7, 8, 9, 0, 0, 0, 0, 0, 0, 0, 0, 0, 3, 8, 9, 8, 7, 9],
     directly: [2, 2, 3, 0, 0, 0, 0, 0, 0, 0, 0, 0, 1, 2, 2, 2, 3, 1],

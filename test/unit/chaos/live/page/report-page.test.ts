@@ -87,6 +87,12 @@ describe('the page of the report', () => {
     const dots = [...page.matchAll(/data-dot="([^"]+)" data-value="([^"]+)"/g)];
     expect(dots).toHaveLength(3);
     for (const [, path = '', value] of dots) expect(Number(value)).toBe(standing(path));
+    const standstills = [...page.matchAll(/data-standstill="(\S+) (\S+)"/g)].map(([, from, until]) => [Number(from), Number(until)]);
+    expect(standstills).toEqual(
+      report.trials.flatMap(({ figures }) =>
+        figures === null ? [] : [[figures.timeline.standstill.fromMs, figures.timeline.standstill.untilMs]],
+      ),
+    );
     const bars = [...page.matchAll(/data-bars="([^"]+)" d="M0 0([^"]*)V0z"/g)];
     expect(bars).toHaveLength(6);
     for (const [, path = '', drawn = ''] of bars)
