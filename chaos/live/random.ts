@@ -43,6 +43,7 @@ export function scenarioOf(blows: readonly Blow[]): Scenario {
     faults: ['F23'],
     does: describeBlows(blows),
     holds: 'nothing is lost, nothing splits, and the cluster becomes whole unaided',
+    clientsSee: 'whatever its blows make legitimate',
     heals: 'everything is healed before the final phase',
     needs: [...new Set(blows.flatMap(({ weapon }) => weapon.needs))],
     etcdMembersLeast: 3,

@@ -85,6 +85,7 @@ const NO_ROUND: Scenario = {
   faults: [],
   does: '',
   holds: '',
+  clientsSee: '',
   heals: '',
   needs: [],
   etcdMembersLeast: 3,

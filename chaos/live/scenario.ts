@@ -32,6 +32,8 @@ export type Scenario = {
   readonly faults: readonly string[];
   readonly does: string;
   readonly holds: string;
+  /** Applications behind the proxy, if everything holds. */
+  readonly clientsSee: string;
   readonly heals: string;
   readonly needs: readonly Need[];
   readonly etcdMembersLeast: 1 | 3;

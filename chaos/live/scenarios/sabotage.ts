@@ -12,6 +12,7 @@ export const replicationPausedWithoutQuorum: Scenario = {
   faults: ['F7'],
   does: 'in async mode every WAL sender of the primary is stopped, and then its node is killed: what it acknowledged meanwhile is nowhere else',
   holds: 'nothing can: the judge has to find the lost rows, and the verdict has to be "fail"',
+  clientsSee: 'rows that were acknowledged are gone',
   heals: 'the node is switched on again, too late for its rows',
   needs: [],
   etcdMembersLeast: 1,

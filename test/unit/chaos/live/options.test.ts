@@ -63,13 +63,10 @@ describe('the catalogue', () => {
   it('names every scenario once, and each says what it does, what must hold and how it heals', () => {
     const all = [...SCENARIOS, ...SABOTAGE];
     expect(new Set(all.map(({ name }) => name)).size).toBe(all.length);
-    for (const { name, faults, does, holds, heals } of all) {
+    for (const { name, faults, does, holds, clientsSee, heals } of all) {
       expect(name).toMatch(/^[a-z0-9-]+$/);
       expect(faults.every((id) => /^F\d+$/.test(id)) && faults.length > 0, name).toBe(true);
-      expect(
-        [does, holds, heals].every((text) => text.length > 10),
-        name,
-      ).toBe(true);
+      expect([does, holds, heals].every((text) => text.length > 10) && clientsSee.length > 0, name).toBe(true);
     }
   });
 });

@@ -53,6 +53,7 @@ export const nodeKillSample: Scenario = {
   faults: ['F7'],
   does: 'kills a node',
   holds: 'another takes over',
+  clientsSee: 'a pause',
   heals: 'the node comes back',
   needs: [],
   etcdMembersLeast: 1,
