@@ -29,11 +29,10 @@ th:first-child, td:first-child, .told td:last-child { text-align: left; } tbody 
 ul { margin: .4rem 0; padding-left: 1.2rem; }
 details { border-top: 1px solid var(--rule); margin-top: .6rem; padding-top: .6rem; }
 details details { border: 0; margin: 0; padding: .25rem 0; }
-summary { cursor: pointer; }
+summary { cursor: pointer; } summary:focus-visible { outline: 2px solid var(--writes); outline-offset: 2px; }
 svg { display: block; width: 100%; font: 11px system-ui, sans-serif; }
 svg svg { overflow: hidden; }
 svg text { fill: var(--ink); } svg .axis text, svg text.quiet { fill: var(--quiet); } svg .axis line { stroke: var(--rule); }
-svg .halo { paint-order: stroke; stroke: var(--panel); stroke-width: 3px; }
 .dot { fill: var(--writes); fill-opacity: .8; } .dot.slow { fill: var(--bad); } .dot.open { fill: none; stroke: var(--bad); stroke-width: 2; }
 .bound { stroke: var(--bound); stroke-dasharray: 4 3; } .struck { stroke: var(--fault); stroke-width: 2; }
 .wound { fill: var(--fault-soft); stroke: var(--fault); } .outage { fill: var(--bad-soft); }

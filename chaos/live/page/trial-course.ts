@@ -14,6 +14,8 @@ const ERA_PX = 20;
 const WRITES_PX = 72;
 const DIRECT_PX = 34;
 const GAP_PX = 6;
+/** Above the bars, for what the highest of them counts. */
+const SCALE_PX = 13;
 const AXIS_PX = 18;
 const ERAS = 4;
 const TICKS = 10;
@@ -22,8 +24,8 @@ export function trialCourse(path: string, { happenings }: Pick<ReportedTrial, 'h
   const span: Span = { from: timeline.fromMs, until: timeline.fromMs + timeline.bucketMs * timeline.applications.length };
   const faults = faultBars(happenings, span);
   const eraY = LANE_PX * (1 + Math.max(-1, ...faults.map(({ lane }) => lane))) + GAP_PX;
-  const writesY = eraY + ERA_PX + GAP_PX;
-  const directY = writesY + WRITES_PX + GAP_PX;
+  const writesY = eraY + ERA_PX + SCALE_PX;
+  const directY = writesY + WRITES_PX + SCALE_PX;
   const axisY = directY + DIRECT_PX;
   const { fromMs, untilMs } = timeline.standstill;
   const quiet = { x: percent(fromMs, span), width: percent(span.from + untilMs - fromMs, span) };
@@ -80,5 +82,5 @@ function bars({ path, counts, kind, y, height }: Bars): Markup {
   return markup`<svg y="${y}" height="${height}" viewBox="0 0 ${counts.length} ${most}" preserveAspectRatio="none">
 <path class="${kind}" transform="matrix(1 0 0 -1 0 ${most})" data-bars="${path}" d="M0 0${drawn}V0z"/></svg>
 <line class="baseline" x1="0" x2="100%" y1="${y + height}" y2="${y + height}"/>
-<text class="quiet halo" x="100%" dx="-3" y="${y + 9}" text-anchor="end">${most}</text>`;
+<text class="quiet" x="100%" y="${y - 2}" text-anchor="end">${most}</text>`;
 }
