@@ -1,5 +1,6 @@
 #!/usr/bin/env node
 /** The `pgbaton` program: runs one verb and turns however it ends into output and an exit code. */
+import { EndedWith } from './ended-with.ts';
 import { failureOf, wantsJson, type Failure } from './failure.ts';
 import { buildProgram } from './program.ts';
 import { processTerminal, type Terminal } from './terminal.ts';
@@ -18,6 +19,7 @@ async function main(argv: readonly string[]): Promise<number> {
     await buildProgram({ terminal }).parseAsync([...argv], { from: 'user' });
     return 0;
   } catch (error) {
+    if (error instanceof EndedWith) return error.exitCode;
     const failure = failureOf(error);
     if (failure === null) return 0;
     report(terminal, failure, wantsJson(argv));

@@ -10,6 +10,7 @@ import { addHistoryVerb } from './verbs/history.ts';
 import { addListVerb } from './verbs/list.ts';
 import { addLocalVerb } from './verbs/local.ts';
 import { addAgentVerb } from './verbs/run-agent.ts';
+import { addChaosVerb } from './verbs/run-chaos.ts';
 import { addProxyVerb } from './verbs/run-proxy.ts';
 import { addStoreVerb } from './verbs/store-repair.ts';
 import { addSwitchoverVerb } from './verbs/switchover.ts';
@@ -24,6 +25,7 @@ const VERBS = [
   addFailoverVerb,
   addStoreVerb,
   addLocalVerb,
+  addChaosVerb,
   addAgentVerb,
   addProxyVerb,
   addHealthcheckVerb,

@@ -3,7 +3,7 @@
 //
 //   node scripts/run.mjs demo [options]      the failover demonstration
 //   node scripts/run.mjs local [options]     `pgbaton local`: a cluster of local processes to play with
-//   node scripts/run.mjs chaos [options]     real faults on real processes, judged by what clients saw
+//   node scripts/run.mjs chaos [options]     `pgbaton chaos`: real faults on real processes, judged by what clients saw
 //   node scripts/run.mjs measure [options]   three of them many times over: the table of the README
 //   node scripts/run.mjs model [options]     the formal model of the protocol, searched
 //   node scripts/run.mjs sim [options]       whole clusters under a virtual clock, the production decisions in them
@@ -24,10 +24,10 @@ const root = dirname(dirname(fileURLToPath(import.meta.url)));
 // `needs` is what a program cannot start without; the unit tests must not wait for a compiler or a download.
 const programs = {
   demo: { file: 'dist/chaos/demo/main.js', needs: () => ({ build: true, toolchain: true }) },
-  chaos: { file: 'dist/chaos/live/main.js', needs: () => ({ build: true, toolchain: true, tools: true }) },
+  chaos: { file: 'dist/cli/main.js', first: ['chaos'], needs: () => ({ build: true, toolchain: true, tools: true }) },
   measure: {
-    file: 'dist/chaos/live/main.js',
-    first: ['run', 'postmaster-kill', 'node-kill', 'switchover', '--etcd-members', '1'],
+    file: 'dist/cli/main.js',
+    first: ['chaos', 'run', 'postmaster-kill', 'node-kill', 'switchover', '--etcd-members', '1'],
     needs: () => ({ build: true, toolchain: true, tools: true }),
   },
   model: { file: 'dist/chaos/model/main.js', needs: () => ({ build: true, spin: true }) },

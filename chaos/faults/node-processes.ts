@@ -52,6 +52,11 @@ export function clientBackends(layout: Layout, node: string): readonly number[] 
   return childrenTitled(layout, node, (words) => words.startsWith('postgres postgres '));
 }
 
+/** Those who send WAL to the standbys. */
+export function walSenders(layout: Layout, node: string): readonly number[] {
+  return childrenTitled(layout, node, (words) => words.startsWith('walsender '));
+}
+
 /** PostgreSQL puts `postgres: ` before what a process is, and the name of the cluster when it has one. */
 function childrenTitled(layout: Layout, node: string, matches: (words: string) => boolean): readonly number[] {
   const { postmaster } = processesOfNode(layout, node);

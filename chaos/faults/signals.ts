@@ -1,8 +1,8 @@
 /** Faults that are one signal to one process: SIGKILL, or SIGSTOP until healed. */
 import type { Fault } from './fault.ts';
 import type { Ground } from './ground.ts';
-import { clientBackends, processesOfNode, proxyProcess, serverProcess } from './node-processes.ts';
-import { requireHandle, signalProcess, type ProcessHandle } from './process-handle.ts';
+import { clientBackends, processesOfNode, proxyProcess, serverProcess, walSenders } from './node-processes.ts';
+import { handleOf, requireHandle, signalProcess, type ProcessHandle } from './process-handle.ts';
 
 export function killPostmaster({ layout }: Pick<Ground, 'layout'>, node: string): Fault {
   return kill(`the postmaster of ${node}`, () => processesOfNode(layout, node).postmaster);
@@ -39,6 +39,26 @@ export function stopCheckpointer({ layout }: Pick<Ground, 'layout'>, node: strin
 
 export function stopAgent({ layout }: Pick<Ground, 'layout'>, node: string): Fault {
   return stop(`the agent of ${node}`, () => processesOfNode(layout, node).agent);
+}
+
+/** The standbys that are connected now get nothing more, and are not told so. Who connects later is served. */
+export function stopWalSenders({ layout }: Pick<Ground, 'layout'>, node: string): Fault {
+  const stopped: ProcessHandle[] = [];
+  return {
+    name: `stop the WAL senders of ${node}`,
+    leaves: 'a wound',
+    strike: async () => {
+      const handles = walSenders(layout, node)
+        .map(handleOf)
+        .filter((one) => one !== null);
+      if (handles.length === 0) throw new Error(`${node} sends no WAL`);
+      for (const handle of handles) if (signalProcess(handle, 'SIGSTOP')) stopped.push(handle);
+      return `kill -STOP ${stopped.map(({ pid }) => pid).join(' ')}: the WAL senders of ${node}`;
+    },
+    heal: async () => {
+      for (const handle of stopped.splice(0)) signalProcess(handle, 'SIGCONT');
+    },
+  };
 }
 
 function kill(what: string, find: () => number | null): Fault {

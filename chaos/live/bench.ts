@@ -13,7 +13,12 @@ import type { Ground } from '../faults/ground.ts';
 import { createLedgerTable } from '../ledger/read-rows.ts';
 import type { Backend, Need, Scenario } from './scenario.ts';
 
-export type Shape = { readonly backend: Backend; readonly etcdMembers: 1 | 3; readonly disk: string };
+export type Shape = {
+  readonly backend: Backend;
+  readonly etcdMembers: 1 | 3;
+  readonly mode: Scenario['mode'];
+  readonly disk: string;
+};
 
 /** A cluster and what it must remember from trial to trial. */
 export class Cluster {
@@ -114,13 +119,13 @@ export function unmetNeeds({ needs }: Pick<Scenario, 'needs'>, backend: Backend,
 }
 
 /** Freezer groups wherever they can be had: one instant is a truer freeze than fifty signals. */
-function optionsFor({ backend, etcdMembers }: Shape): readonly string[] {
+function optionsFor({ backend, etcdMembers, mode }: Shape): readonly string[] {
   const groups = process.getuid?.() === 0 && freezerFor('any') !== null ? ['--freezer'] : [];
-  return ['--etcd-members', String(etcdMembers), ...(backend === 'namespaces' ? ['--namespaces'] : groups)];
+  return ['--etcd-members', String(etcdMembers), '--mode', mode, ...(backend === 'namespaces' ? ['--namespaces'] : groups)];
 }
 
-function isSame(one: Shape, other: Shape): boolean {
-  return one.backend === other.backend && one.etcdMembers === other.etcdMembers && one.disk === other.disk;
+export function isSame(one: Shape, other: Shape): boolean {
+  return one.backend === other.backend && one.etcdMembers === other.etcdMembers && one.mode === other.mode && one.disk === other.disk;
 }
 
 function toolOrNull(name: string, env: Environment): string | null {

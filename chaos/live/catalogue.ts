@@ -1,4 +1,7 @@
-/** Every scenario there is, in the order in which `run --all` plays them: what is quick and common first. */
+/**
+ * Every scenario there is: those of `run --all`, in the order in which they are played, what is quick and common first; and apart from them those that
+ * test the judge, and have to fail.
+ */
 import type { Scenario } from './scenario.ts';
 import { agentFreeze3Ttl, agentFreezeHalfTtl, agentKill } from './scenarios/agent.ts';
 import { diskFull, diskHang } from './scenarios/disk.ts';
@@ -23,6 +26,7 @@ import {
   proxyPartitionFromEtcd,
   standbyPartition,
 } from './scenarios/partition.ts';
+import { replicationPausedWithoutQuorum } from './scenarios/sabotage.ts';
 
 export const SCENARIOS: readonly Scenario[] = [
   postmasterKill,
@@ -57,6 +61,9 @@ export const SCENARIOS: readonly Scenario[] = [
   cpuLoadWithEtcdStalls,
 ];
 
+/** Clusters that are made to lose something: a judge who passes one of them can be believed nothing else. Never part of `run --all`. */
+export const SABOTAGE: readonly Scenario[] = [replicationPausedWithoutQuorum];
+
 export function scenarioNamed(name: string): Scenario | null {
-  return SCENARIOS.find((scenario) => scenario.name === name) ?? null;
+  return [...SCENARIOS, ...SABOTAGE].find((scenario) => scenario.name === name) ?? null;
 }

@@ -4,7 +4,7 @@
  */
 import type { Figures } from './measure.ts';
 import type { Bound, Demand } from './scenario.ts';
-import type { Finding } from './stage.ts';
+import type { Finding, Told } from './stage.ts';
 import { summarize } from './statistics.ts';
 
 export type Trial = {
@@ -19,7 +19,7 @@ export type Trial = {
   readonly stopped: string | null;
   /** From the last heal, or from the fault where nothing is healed, until the cluster was whole. Null: it never was. */
   readonly wholeAfterMs: number | null;
-  readonly happenings: readonly { readonly afterFaultMs: number; readonly text: string }[];
+  readonly happenings: readonly (Told & { readonly afterFaultMs: number })[];
 };
 
 export type Reason = { readonly kind: 'unsafe' | 'wrong' | 'slow'; readonly text: string };

@@ -1,72 +1,69 @@
 /**
- * `npm run chaos`: real faults on real processes, measured as clients and judged by checkers that know nothing of the faults. Whatever happens,
- * also Ctrl-C, it heals what it broke, stops what it started and removes its directories.
+ * The chaos program behind `pgbaton chaos`: real faults on real processes, measured as clients and judged by checkers that know nothing of the
+ * faults. Whatever happens, also Ctrl-C, it heals what it broke, stops what it started and removes its directories.
  */
 import { randomInt } from 'node:crypto';
-import { writeFileSync } from 'node:fs';
+import type { Terminal } from '../../cli/terminal.ts';
 import { messageOf } from '../../shared/errors.ts';
 import { shutdownOnSignals } from '../../shared/runtime/shutdown.ts';
-import { SCENARIOS } from './catalogue.ts';
-import { readRequest, USAGE, type Request, type Settings } from './options.ts';
+import { SABOTAGE, SCENARIOS } from './catalogue.ts';
+import { repeatArguments, requestOf, type Request, type Wish } from './options.ts';
+import { makeReportDirectory, writeReport } from './report-files.ts';
 import { reportOf, rowOf, rowOfRounds, tableOf, type Report } from './report.ts';
 import { runRandom, runScenarios, type Outcome } from './run.ts';
+import type { Scenario } from './scenario.ts';
 
 const INTERRUPTED = 130;
 const SEEDS = 1_000_000;
 
-async function main(): Promise<number> {
-  const request = readRequest(process.argv.slice(2), String(randomInt(SEEDS)));
-  switch (request.kind) {
-    case 'help':
-      process.stdout.write(USAGE);
-      return 0;
-    case 'wrong':
-      process.stderr.write(`${request.why}\n\n${USAGE}`);
-      return 2;
-    case 'list':
-      process.stdout.write(request.json ? `${JSON.stringify(SCENARIOS)}\n` : listing());
-      return 0;
-    case 'run':
-    case 'random':
-      return strike(request);
-  }
-}
-
-async function strike(request: Extract<Request, { kind: 'run' | 'random' }>): Promise<number> {
+/** Returns the exit code. */
+export async function runChaos(wish: Wish, terminal: Terminal): Promise<number> {
+  const request = requestOf(wish, String(randomInt(SEEDS)));
   const { settings } = request;
+  // Now, and not when hours of trials are over.
+  if (settings.report !== null) makeReportDirectory(settings.report);
   const { signal } = shutdownOnSignals({ signals: ['SIGINT', 'SIGTERM', 'SIGHUP'] });
-  process.stderr.write(`seed ${settings.seed}, backend ${settings.backend}\n`);
+  terminal.err(`seed ${settings.seed}, backend ${settings.backend}\n`);
   try {
-    const options = { settings, env: process.env, signal };
+    const options = { settings, env: terminal.env, signal };
     const outcome = request.kind === 'run' ? await runScenarios(request.scenarios, options) : await runRandom(options);
     const report = toReport(request, outcome);
-    publish(report, settings);
+    publish(report, request, terminal);
     if (outcome.interrupted) return INTERRUPTED;
     // Asked for by name and not possible here is not a pass; of everything, what is possible counts.
     const isComplete = outcome.notPlayed.length === 0 || (request.kind === 'run' && request.isEverything);
     return report.verdict === 'pass' && isComplete ? 0 : 1;
   } catch (error) {
-    process.stderr.write(`${messageOf(error)}\n`);
+    terminal.err(`${messageOf(error)}\n`);
     return signal.aborted ? INTERRUPTED : 1;
   }
 }
 
-function toReport({ kind, settings }: Extract<Request, { kind: 'run' | 'random' }>, { played, notPlayed }: Outcome): Report {
-  const rows = kind === 'run' ? played.map(rowOf) : [rowOfRounds(played)];
-  return reportOf({ seed: settings.seed, backend: settings.backend, played, notPlayed, rows });
+function toReport(request: Request, { played, notPlayed, interrupted }: Outcome): Report {
+  const { seed, backend } = request.settings;
+  const rows = request.kind === 'run' ? played.map(rowOf) : [rowOfRounds(played)];
+  return reportOf({ seed, repeat: repeatArguments(request, played.length), backend, interrupted, played, notPlayed, rows });
 }
 
-function publish(report: Report, { json, report: file }: Settings): void {
-  const text = `${JSON.stringify(report)}\n`;
-  if (file !== null) writeFileSync(file, text);
-  process.stdout.write(json ? text : `${tableOf(report)}verdict: ${report.verdict} (seed ${report.seed})\n`);
+function publish(report: Report, { settings: { json, report: dir } }: Request, terminal: Terminal): void {
+  if (dir !== null) terminal.err(`the report is in ${writeReport(dir, report)}\n`);
+  terminal.out(json ? `${JSON.stringify(report)}\n` : `${tableOf(report)}verdict: ${report.verdict} (seed ${report.seed})\n`);
 }
 
-function listing(): string {
-  return SCENARIOS.map(
-    ({ name, faults, does, holds, heals, needs }) =>
-      `${name} (${faults.join(', ')})${needs.length === 0 ? '' : `, needs ${needs.join(', ')}`}\n  ${does}\n  must hold: ${holds}\n  heals: ${heals}\n`,
-  ).join('');
+export function listScenarios({ json }: { readonly json: boolean }, terminal: Terminal): void {
+  if (json) terminal.out(`${JSON.stringify([...told(SCENARIOS, true), ...told(SABOTAGE, false)])}\n`);
+  else terminal.out(`${listing(SCENARIOS)}\nTests of the judge, which have to fail and are never part of --all:\n\n${listing(SABOTAGE)}`);
 }
 
-process.exitCode = await main();
+function told(scenarios: readonly Scenario[], isPartOfAll: boolean): readonly (Scenario & { readonly isPartOfAll: boolean })[] {
+  return scenarios.map((scenario) => ({ ...scenario, isPartOfAll }));
+}
+
+function listing(scenarios: readonly Scenario[]): string {
+  return scenarios
+    .map(
+      ({ name, faults, does, holds, heals, needs }) =>
+        `${name} (${faults.join(', ')})${needs.length === 0 ? '' : `, needs ${needs.join(', ')}`}\n  ${does}\n  must hold: ${holds}\n  heals: ${heals}\n`,
+    )
+    .join('');
+}

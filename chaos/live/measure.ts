@@ -2,13 +2,14 @@
  * From the history of a trial to its figures. Pure. It knows when something was done and when the trial ended, never what was done.
  */
 import { checkLedger, type LedgerVerdict } from '../ledger/check.ts';
-import type { Entry, Row } from '../ledger/entry.ts';
+import { rowKey, type Entry, type Row } from '../ledger/entry.ts';
 import { checkEpochs, type EpochVerdict } from '../ledger/epochs.ts';
 import type { ClientError } from '../ledger/history.ts';
 import { acknowledgedAtMs, longestGap, type Gap, type Window } from '../ledger/outage.ts';
 import type { Digest } from '../ledger/read-rows.ts';
 import { isApplication } from './clients.ts';
 import type { Claim } from './sight.ts';
+import { timelineOf, type Timeline } from './timeline.ts';
 
 export type Evidence = {
   readonly window: Window;
@@ -23,6 +24,8 @@ export type Evidence = {
   readonly epochsRaised: number | null;
   /** Claims since the trial began. */
   readonly claims: readonly Claim[];
+  /** All that is known of any, for the names of leaderships. */
+  readonly history: readonly Claim[];
 };
 
 export type Figures = {
@@ -33,6 +36,11 @@ export type Figures = {
   readonly acknowledged: number;
   readonly acknowledgedDirectly: number;
   readonly data: LedgerVerdict | null;
+  /**
+   * How far back a loss reaches: from when the oldest lost row was sent to the last acknowledgement on its timeline. 0: nothing is lost. Null: the
+   * rows could not be looked up.
+   */
+  readonly rpoMs: number | null;
   readonly epochs: EpochVerdict;
   /** Rows of earlier trials that were there and are not any more. */
   readonly vanished: number;
@@ -41,25 +49,41 @@ export type Figures = {
   /** Claims, and what a leader raised to take up its own leadership again after others had promised somebody who never claimed. */
   readonly epochsRaised: number | null;
   readonly failovers: number;
+  readonly timeline: Timeline;
 };
 
-export function measure({ window, entries, errors, rows, earlier, digests, epochsRaised, claims }: Evidence): Figures {
+export function measure({ window, entries, errors, rows, earlier, digests, epochsRaised, claims, history }: Evidence): Figures {
+  const data = rows === null ? null : checkLedger(entries, rows);
   const acknowledged = entries.filter(({ outcome }) => outcome === 'ok');
+  const outage = outageOf('proxy', entries, window);
   return {
-    outage: outageOf('proxy', entries, window),
+    outage,
     freshOutage: outageOf('fresh', entries, window),
     clientErrors: errors.length,
     errorCodes: countCodes(errors),
     acknowledged: acknowledged.length,
     acknowledgedDirectly: acknowledged.filter(({ route }) => !isApplication(route)).length,
-    data: rows === null ? null : checkLedger(entries, rows),
+    data,
+    rpoMs: data === null ? null : reachOf(data.lost, entries),
     epochs: checkEpochs(entries),
     // More is no fault: what was on its way when that trial ended may have become durable later.
     vanished: earlier === null ? 0 : Math.max(0, earlier.before - earlier.now),
     divergedNodes: divergedNodes(digests),
     epochsRaised,
     failovers: claims.length,
+    timeline: timelineOf({ window, outage, entries, claims: history }),
   };
+}
+
+function reachOf(lost: readonly Row[], entries: readonly Entry[]): number {
+  const keys = new Set(lost.map(rowKey));
+  const oldest = entries
+    .filter((entry) => entry.outcome === 'ok' && keys.has(rowKey(entry)))
+    .reduce<Entry | null>((least, entry) => (least === null || entry.invokedMs < least.invokedMs ? entry : least), null);
+  if (oldest === null) return 0;
+  const onItsTimeline = entries.filter(({ outcome, served }) => outcome === 'ok' && served?.timeline === oldest.served?.timeline);
+  const lastMs = onItsTimeline.reduce((latest, { endedMs }) => Math.max(latest, endedMs), oldest.endedMs);
+  return Math.ceil(lastMs - oldest.invokedMs);
 }
 
 /**

@@ -1,6 +1,5 @@
-/** The command line of `npm run chaos`: what is asked for, or what is wrong with it. Pure. */
-import { parseArgs } from 'node:util';
-import { messageOf } from '../../shared/errors.ts';
+/** What is asked of the chaos program, and which scenarios that means. Reading the command line is the business of the verb. Pure. */
+import { UsageError } from '../../cli/usage-error.ts';
 import { SCENARIOS, scenarioNamed } from './catalogue.ts';
 import type { Backend, Scenario } from './scenario.ts';
 
@@ -12,97 +11,54 @@ export type Settings = {
   readonly etcdMembers: 1 | 3;
   readonly double: boolean;
   readonly json: boolean;
+  /** A directory. */
   readonly report: string | null;
   readonly keep: boolean;
 };
 
+/** As it was said; a seed that was not said is drawn. */
+type SaidSettings = Omit<Settings, 'seed'> & { readonly seed: string | null };
+
+export type Wish =
+  | { readonly kind: 'run'; readonly names: readonly string[]; readonly all: boolean; readonly settings: SaidSettings }
+  | { readonly kind: 'random'; readonly settings: SaidSettings };
+
 export type Request =
-  | { readonly kind: 'list'; readonly json: boolean }
   | { readonly kind: 'run'; readonly scenarios: readonly Scenario[]; readonly isEverything: boolean; readonly settings: Settings }
-  | { readonly kind: 'random'; readonly settings: Settings }
-  | { readonly kind: 'help' }
-  | { readonly kind: 'wrong'; readonly why: string };
+  | { readonly kind: 'random'; readonly settings: Settings };
 
-export const USAGE = `Usage: npm run chaos -- list
-       npm run chaos -- run NAME… | run --all
-       npm run chaos -- random [--minutes M | --trials N] [--double]
-
-  --trials N         how often each scenario is played (3), how many random rounds (10)
-  --seed S           whom it hits, when, and for how long; printed with every report
-  --minutes M        random: as many rounds as fit; cpu-load-with-etcd-stalls: how long (1)
-  --double           random: always two faults at once
-  --backend B        processes (default), or namespaces: root only, partitions need it
-  --etcd-members N   1 or 3 (3)
-  --json             the report with every trial as JSON on stdout
-  --report FILE      the same into a file; logs of bad or slow trials into FILE.logs
-  --keep             leave the directories with data and logs behind
-
-Exit code 0: everything held. 1: something did not, see the reasons. 2: wrong usage.
-`;
-
-export function readRequest(args: readonly string[], defaultSeed: string): Request {
-  try {
-    return parse(args, defaultSeed);
-  } catch (error) {
-    return { kind: 'wrong', why: messageOf(error) };
-  }
+/** Throws a usage error for what cannot be meant. */
+export function requestOf(wish: Wish, drawnSeed: string): Request {
+  const settings = { ...wish.settings, seed: wish.settings.seed ?? drawnSeed };
+  if (wish.kind === 'random') return { kind: 'random', settings };
+  return { kind: 'run', scenarios: scenariosOf(wish), isEverything: wish.all, settings };
 }
 
-function parse(args: readonly string[], defaultSeed: string): Request {
-  const { values, positionals } = parseArgs({
-    args: [...args],
-    allowPositionals: true,
-    options: {
-      all: { type: 'boolean', default: false },
-      trials: { type: 'string' },
-      seed: { type: 'string', default: defaultSeed },
-      minutes: { type: 'string' },
-      backend: { type: 'string', default: 'processes' },
-      'etcd-members': { type: 'string', default: '3' },
-      double: { type: 'boolean', default: false },
-      json: { type: 'boolean', default: false },
-      report: { type: 'string' },
-      keep: { type: 'boolean', default: false },
-      help: { type: 'boolean', default: false },
-    },
-  });
-  if (values.help) return { kind: 'help' };
-  const [verb, ...names] = positionals;
-  if (verb === 'list') return { kind: 'list', json: values.json };
-  if (verb !== 'run' && verb !== 'random')
-    return { kind: 'wrong', why: verb === undefined ? 'list, run or random?' : `${verb} is unknown` };
-  const { backend } = values;
-  if (backend !== 'processes' && backend !== 'namespaces')
-    return { kind: 'wrong', why: `--backend is processes or namespaces, not ${backend}` };
-  const members = values['etcd-members'];
-  if (members !== '1' && members !== '3') return { kind: 'wrong', why: '--etcd-members is 1 or 3' };
-  const settings: Settings = {
-    trials: positive('--trials', values.trials ?? (verb === 'run' ? '3' : '10'), true),
-    seed: values.seed,
-    minutes: values.minutes === undefined ? null : positive('--minutes', values.minutes, false),
-    backend,
-    etcdMembers: members === '1' ? 1 : 3,
-    double: values.double,
-    json: values.json,
-    report: values.report ?? null,
-    keep: values.keep,
-  };
-  if (verb === 'random') return { kind: 'random', settings };
-  return whatToRun(names, values.all, settings);
-}
-
-function whatToRun(names: readonly string[], all: boolean, settings: Settings): Request {
-  if (all === names.length > 0) return { kind: 'wrong', why: 'name the scenarios, or say --all' };
-  if (all) return { kind: 'run', scenarios: SCENARIOS, isEverything: true, settings };
+function scenariosOf({ names, all }: { readonly names: readonly string[]; readonly all: boolean }): readonly Scenario[] {
+  const hint = 'See `pgbaton chaos list`.';
+  if (all === names.length > 0) throw new UsageError('name the scenarios, or say --all', hint);
+  if (all) return SCENARIOS;
   const unknown = names.filter((name) => scenarioNamed(name) === null);
-  if (unknown.length > 0) return { kind: 'wrong', why: `there is no scenario ${unknown.join(', ')}` };
-  const scenarios = names.map(scenarioNamed).filter((scenario) => scenario !== null);
-  return { kind: 'run', scenarios, isEverything: false, settings };
+  if (unknown.length > 0) throw new UsageError(`there is no scenario ${unknown.join(', ')}`, hint);
+  return [...new Set(names)].map(scenarioNamed).filter((scenario) => scenario !== null);
 }
 
-function positive(option: string, text: string, whole: boolean): number {
-  const value = Number(text);
-  if (!Number.isFinite(value) || value <= 0 || (whole && !Number.isInteger(value)))
-    throw new Error(`${option} is a ${whole ? 'whole ' : ''}number above 0, not ${text}`);
-  return value;
+/** The words after `pgbaton chaos` that do the same again. How many rounds fit into some minutes depends on the machine, so they are counted. */
+export function repeatArguments(request: Request, rounds: number): string {
+  const { trials, seed, minutes, backend, etcdMembers, double } = request.settings;
+  const names = request.kind === 'random' ? [] : request.isEverything ? ['--all'] : request.scenarios.map(({ name }) => name);
+  const words = [
+    request.kind,
+    ...names,
+    ...['--trials', String(request.kind === 'random' ? Math.max(1, rounds) : trials)],
+    ...['--seed', seed, '--backend', backend, '--etcd-members', String(etcdMembers)],
+    ...(request.kind === 'run' && minutes !== null ? ['--minutes', String(minutes)] : []),
+    ...(double ? ['--double'] : []),
+  ];
+  return words.map(quoted).join(' ');
+}
+
+/** For a shell of the Bourne family. */
+function quoted(word: string): string {
+  return /^[\w.,:=/-]+$/.test(word) ? word : `'${word.replaceAll("'", String.raw`'\''`)}'`;
 }

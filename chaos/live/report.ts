@@ -18,6 +18,8 @@ export type Row = {
   readonly lost: number;
   readonly duplicated: number;
   readonly phantom: number;
+  /** The furthest back that a loss of a trial reaches. Null: no trial could look. */
+  readonly rpoMs: number | null;
   /** Acknowledged on an old primary after the first of a newer one. */
   readonly split: number;
   readonly failovers: Summary | null;
@@ -44,6 +46,7 @@ export function rowOf({ scenario, trials }: Played): Row {
     lost: sum(({ data, vanished }) => (data?.lost.length ?? 0) + vanished),
     duplicated: sum(({ data }) => data?.duplicated.length ?? 0),
     phantom: sum(({ data }) => phantomsOf(data)),
+    rpoMs: summarize(measured.flatMap(({ rpoMs }) => (rpoMs === null ? [] : [rpoMs])))?.max ?? null,
     split: sum(({ epochs }) => epochs.stale.length),
     failovers: summarize(measured.map(({ failovers }) => failovers)),
     epochsRaised: summarize(measured.flatMap(({ epochsRaised }) => (epochsRaised === null ? [] : [epochsRaised]))),
@@ -82,9 +85,11 @@ const NO_ROUND: Scenario = {
   faults: [],
   does: '',
   holds: '',
+  clientsSee: '',
   heals: '',
   needs: [],
   etcdMembersLeast: 3,
+  mode: 'quorum',
   demand: { outage: null, freshOutage: null, clientErrorsMax: null, failovers: { least: 0, most: 0 } },
   secondsExpected: () => 0,
   prepare: null,
@@ -93,30 +98,42 @@ const NO_ROUND: Scenario = {
 
 export type Report = {
   readonly seed: string;
+  /** What to say after `pgbaton chaos` to do the same again. */
+  readonly repeat: string;
   readonly backend: Backend;
   readonly verdict: 'pass' | 'fail';
+  /** Then this is what was over by then. */
+  readonly interrupted: boolean;
   readonly rows: readonly Row[];
   readonly notPlayed: readonly NotPlayed[];
-  /** What a random round struck with stands in its own `does`. */
-  readonly trials: readonly (Trial & { readonly does: string })[];
+  readonly trials: readonly ReportedTrial[];
 };
+
+/** What a random round struck with stands in its own `does`. Reasons are those of this trial alone; times are judged over all of them. */
+export type ReportedTrial = Trial & { readonly does: string; readonly reasons: readonly Reason[] };
 
 export function reportOf(options: {
   readonly seed: string;
+  readonly repeat: string;
   readonly backend: Backend;
+  readonly interrupted: boolean;
   readonly played: readonly Played[];
   readonly notPlayed: readonly NotPlayed[];
   readonly rows: readonly Row[];
 }): Report {
-  const { seed, backend, played, notPlayed, rows } = options;
+  const { seed, repeat, backend, interrupted, played, notPlayed, rows } = options;
   const isPassed = rows.length > 0 && rows.every(({ verdict }) => verdict === 'pass');
   return {
     seed,
+    repeat,
     backend,
     verdict: isPassed ? 'pass' : 'fail',
+    interrupted,
     rows,
     notPlayed,
-    trials: played.flatMap(({ scenario, trials }) => trials.map((trial) => ({ ...trial, does: scenario.does }))),
+    trials: played.flatMap(({ scenario: { does, demand }, trials }) =>
+      trials.map((trial) => ({ ...trial, does, reasons: judgeTrial(trial, demand) })),
+    ),
   };
 }
 
@@ -131,6 +148,7 @@ const HEADINGS = [
   'lost',
   'doubled',
   'phantom',
+  'RPO ms',
   'split',
   'failovers, median',
   'epochs, max',
@@ -148,7 +166,9 @@ export function tableOf({ rows, notPlayed }: Pick<Report, 'rows' | 'notPlayed'>)
     allowed(row.bound),
     String(row.freshOutageMs?.max ?? '-'),
     String(row.clientErrors?.median ?? '-'),
-    ...[row.lost, row.duplicated, row.phantom, row.split].map(String),
+    ...[row.lost, row.duplicated, row.phantom].map(String),
+    String(row.rpoMs ?? '-'),
+    String(row.split),
     String(row.failovers?.median ?? '-'),
     String(row.epochsRaised?.max ?? '-'),
     String(row.needless),

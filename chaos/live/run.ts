@@ -3,12 +3,13 @@ import type { Environment } from '../../cli/local/binaries.ts';
 import { messageOf } from '../../shared/errors.ts';
 import { monotonicMs } from '../../shared/runtime/clock.ts';
 import { Interrupted } from '../cluster/interrupted.ts';
-import { Bench, unmetNeeds, type Shape } from './bench.ts';
+import { Bench, isSame, unmetNeeds, type Shape } from './bench.ts';
 import { diceFor } from './dice.ts';
 import { isSuspicious, judgeTrial, type Trial } from './judge.ts';
 import type { Settings } from './options.ts';
 import { Progress } from './progress.ts';
 import { drawBlows, scenarioOf } from './random.ts';
+import { logsOf } from './report-files.ts';
 import type { NotPlayed, Played } from './report.ts';
 import type { Scenario } from './scenario.ts';
 import { runTrial } from './trial.ts';
@@ -32,10 +33,12 @@ export async function runScenarios(scenarios: readonly Scenario[], { settings, e
   const played = possible.map((scenario) => ({ scenario, trials: [] as Trial[] }));
   const bench = benchFor({ settings, env, signal }, progress);
   // Of one shape at a time: a cluster is made once for all that can share it.
-  const shapes = [...new Map(played.map(({ scenario }) => shapeOf(scenario, settings)).map((shape) => [shape.disk, shape])).values()];
+  const shapes = played
+    .map(({ scenario }) => shapeOf(scenario, settings))
+    .filter((shape, at, all) => all.findIndex((other) => isSame(shape, other)) === at);
   const interrupted = await takingDown(bench, async () => {
     for (const shape of shapes) {
-      const sharing = played.filter(({ scenario }) => shapeOf(scenario, settings).disk === shape.disk);
+      const sharing = played.filter(({ scenario }) => isSame(shapeOf(scenario, settings), shape));
       for (let trial = 1; trial <= settings.trials; trial += 1) {
         for (const { scenario, trials } of sharing) {
           progress.begin(`${scenario.name}, trial ${String(trial)} of ${String(settings.trials)}`);
@@ -59,7 +62,7 @@ export async function runRandom({ settings, env, signal }: RunOptions): Promise<
     minutes === null ? { kind: 'work', seconds: seconds + CLUSTER_SECONDS } : { kind: 'clock', seconds: minutes * 60 },
   );
   const bench = benchFor({ settings, env, signal }, progress);
-  const shape: Shape = { backend, etcdMembers: settings.etcdMembers, disk: 'none' };
+  const shape: Shape = { backend, etcdMembers: settings.etcdMembers, mode: 'quorum', disk: 'none' };
   const played: Played[] = [];
   const untilMs = minutes === null ? Number.POSITIVE_INFINITY : monotonicMs() + minutes * 60_000;
   const interrupted = await takingDown(bench, async () => {
@@ -98,7 +101,7 @@ async function playOnce({ bench, shape, scenario, trial, progress, options: { se
     result.figures === null ? 'nothing measured' : `${result.figures.outage.lengthMs.toFixed(0)} ms without an acknowledgement`;
   progress.line(`  ${reasons.length === 0 ? 'held' : 'FAILED'}: ${outage}${reasons.map(({ text }) => `; ${text}`).join('')}`);
   if ((reasons.length > 0 || isSuspicious(result, scenario.demand)) && settings.report !== null) {
-    const logs = `${settings.report}.logs/${scenario.name}-${String(trial)}`;
+    const logs = logsOf(settings.report, scenario.name, trial);
     bench.saveLogs(logs);
     progress.line(`  the logs are in ${logs}`);
   }
@@ -138,9 +141,9 @@ async function takingDown(bench: Bench, work: () => Promise<void>): Promise<bool
   }
 }
 
-function shapeOf({ needs, name }: Scenario, { backend, etcdMembers }: Settings): Shape {
+function shapeOf({ needs, name, mode }: Scenario, { backend, etcdMembers }: Settings): Shape {
   // A node that was moved onto a disk of its own stays there, so scenarios with disks share no cluster with others.
-  return { backend, etcdMembers, disk: needs.includes('mounts') ? name : 'none' };
+  return { backend, etcdMembers, mode, disk: needs.includes('mounts') ? name : 'none' };
 }
 
 function whyNot(scenario: Scenario, { backend, etcdMembers }: Settings, env: Environment): string | null {

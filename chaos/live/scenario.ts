@@ -2,6 +2,7 @@
  * A scenario: what is done to a whole cluster under load, and what must hold all the same. What must hold is stated before it runs and does not
  * depend on what is known to work.
  */
+import type { DurabilityMode } from '../../shared/domain/leader-record.ts';
 import type { Stage } from './stage.ts';
 
 export type Backend = 'processes' | 'namespaces';
@@ -31,9 +32,13 @@ export type Scenario = {
   readonly faults: readonly string[];
   readonly does: string;
   readonly holds: string;
+  /** Applications behind the proxy, if everything holds. */
+  readonly clientsSee: string;
   readonly heals: string;
   readonly needs: readonly Need[];
   readonly etcdMembersLeast: 1 | 3;
+  /** Of the cluster it is played on. In `async` nobody has to acknowledge, and nothing is promised. */
+  readonly mode: DurabilityMode;
   readonly demand: Demand;
   /** For the time left; a trial includes warming up and healing. */
   readonly secondsExpected: (options: PlayOptions) => number;

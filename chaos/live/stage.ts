@@ -17,7 +17,13 @@ import { WholeWatch } from './whole-watch.ts';
 const POLL_MS = 50;
 
 export type Finding = { readonly claim: string; readonly holds: boolean; readonly seen: string };
-export type Happening = { readonly atMs: number; readonly text: string };
+/** `lasts`: until it is healed. Healed without a name: all that was left. */
+export type Told = { readonly text: string } & (
+  | { readonly kind: 'said' }
+  | { readonly kind: 'struck'; readonly fault: string; readonly lasts: boolean }
+  | { readonly kind: 'healed'; readonly fault: string | null }
+);
+type Happening = Told & { readonly atMs: number };
 
 export type StageParts = {
   readonly ground: Ground;
@@ -99,16 +105,18 @@ export class Stage {
   /** The clock of the outage starts with the first one. */
   async strike(fault: Fault): Promise<void> {
     throwIfInterrupted(this.signal);
-    this.#faultMs ??= monotonicMs();
+    const atMs = monotonicMs();
+    this.#faultMs ??= atMs;
     this.#whole.forget();
-    this.say(await this.#parts.wounds.strike(fault));
+    const text = await this.#parts.wounds.strike(fault);
+    this.#tell({ kind: 'struck', fault: fault.name, lasts: fault.leaves === 'a wound', text }, atMs);
     if (this.#parts.wounds.count === 0) this.#whole.begin(this.#faultMs);
   }
 
   async heal(fault: Fault): Promise<void> {
     if (fault.leaves === 'nothing') return;
     await this.#parts.wounds.heal(fault);
-    this.say(`healed: ${fault.name}`);
+    this.#tell({ kind: 'healed', fault: fault.name, text: `healed: ${fault.name}` });
     this.#afterHealing();
   }
 
@@ -129,7 +137,7 @@ export class Stage {
       return [];
     }
     const failures = await this.#parts.wounds.healAll();
-    this.say('healed: everything that was left');
+    this.#tell({ kind: 'healed', fault: null, text: 'healed: everything that was left' });
     this.#afterHealing();
     return failures;
   }
@@ -185,8 +193,12 @@ export class Stage {
   }
 
   say(text: string): void {
-    this.#happenings.push({ atMs: monotonicMs(), text });
-    this.#parts.onHappening(text);
+    this.#tell({ kind: 'said', text });
+  }
+
+  #tell(told: Told, atMs: number = monotonicMs()): void {
+    this.#happenings.push({ ...told, atMs });
+    this.#parts.onHappening(told.text);
   }
 
   get clients(): Clients {

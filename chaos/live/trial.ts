@@ -59,8 +59,9 @@ export async function runTrial({ cluster, scenario, trial, seed, random, play, s
     if (failures.length > 0) throw new Error(`could not heal: ${failures.join('; ')}`);
     const ending = await settle(stage, stopped);
     await clients.stop();
-    const claims = (await sight.claims()).slice(claimsBefore);
-    const evidence = await gather(stage, { claims, isWhole: ending.wholeAfterMs !== null, rowsBefore: cluster.rowsSoFar });
+    const history = await sight.claims();
+    const claims = history.slice(claimsBefore);
+    const evidence = await gather(stage, { claims, history, isWhole: ending.wholeAfterMs !== null, rowsBefore: cluster.rowsSoFar });
     const total = evidence.digests.find(({ digest }) => digest?.standby === false)?.digest?.rows;
     if (total !== undefined) cluster.rememberRows(total);
     return conclude(stage, { scenario: scenario.name, trial, seed, ...ending, figures: measure(evidence) });
@@ -114,7 +115,12 @@ async function settle(stage: Stage, stopped: string | null): Promise<Ending> {
 
 async function gather(
   stage: Stage,
-  { claims, isWhole, rowsBefore }: Pick<Evidence, 'claims'> & { readonly isWhole: boolean; readonly rowsBefore: number },
+  {
+    claims,
+    history,
+    isWhole,
+    rowsBefore,
+  }: Pick<Evidence, 'claims' | 'history'> & { readonly isWhole: boolean; readonly rowsBefore: number },
 ): Promise<Evidence> {
   const { clients, faultMs } = stage;
   const untilMs = clients.stoppedMs;
@@ -134,6 +140,7 @@ async function gather(
     digests,
     epochsRaised,
     claims,
+    history,
   };
 }
 
@@ -175,6 +182,9 @@ function conclude(stage: Stage, trial: Omit<Trial, 'leader' | 'findings' | 'happ
     ...trial,
     leader,
     findings,
-    happenings: happenings.map(({ atMs, text }) => ({ afterFaultMs: Math.round(atMs - (faultMs ?? atMs)), text })),
+    // A blow is told when it has fallen and dated when it began to, so that others may have been told before it.
+    happenings: happenings
+      .toSorted((a, b) => a.atMs - b.atMs)
+      .map(({ atMs, ...happening }) => ({ ...happening, afterFaultMs: Math.round(atMs - (faultMs ?? atMs)) })),
   };
 }

@@ -24,3 +24,17 @@ export function positiveSeconds(text: string): number {
     throw new InvalidArgumentError('It must be a number of seconds above 0.');
   return seconds;
 }
+
+export function wholeNumber(least: number, most: number): (text: string) => number {
+  return (text) => {
+    const value = Number(text);
+    if (!Number.isInteger(value) || value < least || value > most)
+      throw new InvalidArgumentError(`It must be a whole number from ${String(least)} to ${String(most)}.`);
+    return value;
+  };
+}
+
+export function oneOrThree(text: string): 1 | 3 {
+  if (text !== '1' && text !== '3') throw new InvalidArgumentError('It must be 1 or 3.');
+  return text === '1' ? 1 : 3;
+}

@@ -1,6 +1,6 @@
 /** `local up|status|down`: a real cluster as processes of this machine, to try things on. */
 import { rmSync } from 'node:fs';
-import { InvalidArgumentError, Option, type Command } from 'commander';
+import { Option, type Command } from 'commander';
 import { appError } from '../../shared/errors.ts';
 import { shutdownOnSignals } from '../../shared/runtime/shutdown.ts';
 import { requireCluster, viewCluster } from '../agent-client.ts';
@@ -17,7 +17,7 @@ import { bringUp, READY_BY_MS } from '../local/up.ts';
 import { renderList } from '../render/cluster.ts';
 import type { Terminal } from '../terminal.ts';
 import { printRepeatedly } from '../watch.ts';
-import { addOutputOption, positiveSeconds, printJson, type Context, type OutputFormat } from './context.ts';
+import { addOutputOption, oneOrThree, positiveSeconds, printJson, wholeNumber, type Context, type OutputFormat } from './context.ts';
 
 type UpFlags = {
   readonly dir?: string;
@@ -181,18 +181,4 @@ function connections({ dir, superuserUri, proxy }: LocalCluster): string {
     `  move        pgbaton switchover --dir ${dir}\n`,
     `  stop        pgbaton local down --dir ${dir}\n`,
   ].join('');
-}
-
-function wholeNumber(least: number, most: number): (text: string) => number {
-  return (text) => {
-    const value = Number(text);
-    if (!Number.isInteger(value) || value < least || value > most)
-      throw new InvalidArgumentError(`It must be a whole number from ${String(least)} to ${String(most)}.`);
-    return value;
-  };
-}
-
-function oneOrThree(text: string): number {
-  if (text !== '1' && text !== '3') throw new InvalidArgumentError('It must be 1 or 3.');
-  return Number(text);
 }

@@ -1,8 +1,9 @@
 // The chaos program itself, on real clusters with fixed seeds. Here it is judged whether everything holds; how fast it is, is judged where the
 // machine is quiet.
 import { execFileSync, spawn } from 'node:child_process';
-import { existsSync, readdirSync } from 'node:fs';
-import { dirname } from 'node:path';
+import { existsSync, mkdtempSync, readdirSync, readFileSync, rmSync } from 'node:fs';
+import { tmpdir } from 'node:os';
+import { dirname, join } from 'node:path';
 import { createInterface } from 'node:readline';
 import { fileURLToPath } from 'node:url';
 import { describe, expect, test } from 'vitest';
@@ -14,14 +15,14 @@ import { readPlan } from '../../cli/local/plan-file.ts';
 import type { Report } from '../../chaos/live/report.ts';
 import { TestCluster } from '../support/local-cluster.ts';
 
-const CHAOS = fileURLToPath(new URL('../../dist/chaos/live/main.js', import.meta.url));
+const PGBATON = fileURLToPath(new URL('../../dist/cli/main.js', import.meta.url));
 const MAY_SEPARATE = maySeparate();
 
 type Ended = { readonly code: number | null; readonly stdout: string; readonly lines: readonly string[] };
 
 /** `onLine` may act on the program while it runs. */
 async function chaos(args: readonly string[], onLine: (line: string, pid: number) => void = () => undefined): Promise<Ended> {
-  const child = spawn(process.execPath, [CHAOS, ...args], { stdio: ['ignore', 'pipe', 'pipe'] });
+  const child = spawn(process.execPath, [PGBATON, 'chaos', ...args], { stdio: ['ignore', 'pipe', 'pipe'] });
   const lines: string[] = [];
   let stdout = '';
   child.stdout.setEncoding('utf8').on('data', (chunk: string) => (stdout += chunk));
@@ -62,6 +63,32 @@ describe('chaos on a cluster of processes', () => {
     });
     expect(code, lines.join('\n')).toBe(130);
     expect(leftBehind(madeBy(lines))).toEqual([]);
+  });
+});
+
+describe('the judge', () => {
+  test('finds what a sabotaged cluster lost, says no, and names the lost rows', async () => {
+    const dir = mkdtempSync(join(tmpdir(), 'pgbaton-sabotage-'));
+    try {
+      const args = ['run', 'sabotage-replication-paused-without-quorum', '--trials', '1', '--seed', '1', '--json', '--report', dir];
+      const { code, stdout, lines } = await chaos(args);
+      const report = JSON.parse(stdout) as Report;
+      const lost = report.trials[0]?.figures?.data?.lost ?? [];
+      expect({ code, verdict: report.verdict }, lines.join('\n')).toEqual({ code: 1, verdict: 'fail' });
+      // Some hundred a second are acknowledged; a handful could be an accident.
+      expect(lost.length, lines.join('\n')).toBeGreaterThan(50);
+      expect(report.rows[0]).toMatchObject({ lost: lost.length, duplicated: 0, phantom: 0, split: 0 });
+      expect(report.rows[0]?.reasons).toContainEqual({
+        kind: 'unsafe',
+        text: `trial 1: ${String(lost.length)} acknowledged writes are lost`,
+      });
+      expect(report.rows[0]?.rpoMs ?? 0).toBeGreaterThan(500);
+      expect(JSON.parse(readFileSync(join(dir, 'report.json'), 'utf8'))).toEqual(report);
+      const page = readFileSync(join(dir, 'report.html'), 'utf8');
+      for (const { writer } of lost) expect(page).toContain(`data-rows="trials.0.figures.data.lost" data-writer="${String(writer)}"`);
+    } finally {
+      rmSync(dir, { recursive: true });
+    }
   });
 });
 

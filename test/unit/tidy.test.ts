@@ -95,6 +95,8 @@ describe('the rules find what they are for', () => {
     ['cli/verbs/a.ts', "import { b } from '../../agent/b.ts';"],
     ['cli/verbs/a.ts', "await import('../../agent/main.ts');"],
     ['cli/verbs/run-agent.ts', "import { b } from '../../agent/main.ts';"],
+    ['cli/verbs/run-chaos.ts', "import type { B } from '../../chaos/live/main.ts';"],
+    ['cli/verbs/run-chaos.ts', "await import('../../chaos/live/run.ts');"],
     ['cli/verbs/run-agent.ts', "await import('../../agent/loop/loop.ts');"],
     ['shared/dcs/a.ts', "import type { B } from '../../agent/b.ts';"],
     ['shared/a.ts', "import { b } from '../test/b.ts';"],
@@ -120,6 +122,7 @@ describe('the rules find what they are for', () => {
       "import { b } from './b.ts';\nimport type { C } from '../postgres/port.ts';\nimport { d } from '../../shared/domain/lsn.ts';",
     ],
     ['cli/verbs/run-agent.ts', "await import('../../agent/main.ts');"],
+    ['cli/verbs/run-chaos.ts', "await import('../../chaos/live/main.ts');"],
     ['chaos/a.ts', "import { b } from '../agent/b.ts';"],
     ['agent/a.ts', "// import { b } from '../proxy/b.ts';"],
   ];

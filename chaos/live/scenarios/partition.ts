@@ -27,6 +27,7 @@ function cutting(options: {
   readonly name: string;
   readonly does: string;
   readonly holds: string;
+  readonly clientsSee: string;
   readonly demand: Demand;
   readonly who: (stage: Stage) => string;
   readonly from: (stage: Stage) => readonly string[];
@@ -40,6 +41,7 @@ function cutting(options: {
     heals: 'the rules are taken away',
     needs: ['namespaces', 'nft'],
     etcdMembersLeast: 1,
+    mode: 'quorum',
     secondsExpected: () => AROUND_SECONDS + 12,
     prepare: null,
     play: async (stage) => {
@@ -60,6 +62,8 @@ export const nodePartition = cutting({
   faults: ['F13'],
   does: 'the primary node is cut off from standbys, etcd and proxy',
   holds: 'a standby takes over, and the old primary acknowledges nothing to the sessions it still has',
+  clientsSee:
+    'open sessions end, and a commit on its way has an unknown outcome; new sessions wait at the proxy until another node serves; whoever still reaches the old primary gets nothing acknowledged',
   demand: oneFailover(NODE_LOST),
   who: ({ leader }) => leader,
   from: everybodyElse,
@@ -71,6 +75,7 @@ export const nodePartitionDeaf = cutting({
   faults: ['F14'],
   does: 'nothing that others send reaches the primary node; what it sends arrives',
   holds: 'a standby takes over, and the old primary acknowledges nothing',
+  clientsSee: 'open sessions end, and a commit on its way has an unknown outcome; new sessions wait at the proxy until another node serves',
   demand: oneFailover(NODE_LOST),
   who: ({ leader }) => leader,
   from: everybodyElse,
@@ -82,6 +87,7 @@ export const nodePartitionMute = cutting({
   faults: ['F14'],
   does: 'nothing that the primary node sends reaches others; what they send arrives',
   holds: 'a standby takes over, and the old primary acknowledges nothing',
+  clientsSee: 'open sessions end, and a commit on its way has an unknown outcome; new sessions wait at the proxy until another node serves',
   demand: oneFailover(NODE_LOST),
   who: ({ leader }) => leader,
   from: everybodyElse,
@@ -93,6 +99,7 @@ export const nodePartitionFromEtcd = cutting({
   faults: ['F13'],
   does: 'the primary node is cut off from every etcd member, and from nothing else',
   holds: 'nothing happens: its standbys confirm that they have promised nobody else',
+  clientsSee: 'nothing',
   demand: nothingHappens(ETCD_TROUBLE),
   who: ({ leader }) => leader,
   from: etcdOf,
@@ -104,6 +111,7 @@ export const nodePartitionFromStandbys = cutting({
   faults: ['F13'],
   does: 'the primary node is cut off from its standbys, and from nothing else',
   holds: 'a standby takes over: a primary without standbys cannot acknowledge',
+  clientsSee: 'commits wait until another node leads; then open sessions end with an unknown outcome',
   demand: oneFailover(null),
   who: ({ leader }) => leader,
   from: ({ standbys }) => standbys,
@@ -115,6 +123,7 @@ export const nodePartitionFromOneStandby = cutting({
   faults: ['F13'],
   does: 'the link between the primary and one of its standbys is cut',
   holds: 'commits go on: the other standby acknowledges, and one bad link is no reason for a failover',
+  clientsSee: 'at most a short pause, no error',
   demand: nothingHappens(STANDBY_LOST),
   who: ({ leader }) => leader,
   from: (stage) => [pick(stage.random, stage.standbys)],
@@ -126,6 +135,7 @@ export const standbyPartition = cutting({
   faults: ['F13'],
   does: 'one standby node is cut off from everybody',
   holds: 'commits go on: the other standby acknowledges',
+  clientsSee: 'at most a short pause, no error',
   demand: nothingHappens(STANDBY_LOST),
   who: ({ standbys }) => standbys[0] ?? '',
   from: (stage) => [stage.leader, ...stage.standbys.slice(1), ...etcdOf(stage), PROXY_NAME],
@@ -137,6 +147,7 @@ export const proxyPartitionFromEtcd = cutting({
   faults: ['F8'],
   does: 'the proxy is cut off from every etcd member',
   holds: 'nothing happens: the proxy asks the agents',
+  clientsSee: 'nothing',
   demand: nothingHappens(ETCD_TROUBLE),
   who: () => PROXY_NAME,
   from: etcdOf,

@@ -27,6 +27,7 @@ const evidence: Evidence = {
   ],
   epochsRaised: 1,
   claims: [{ epoch: '2', holder: 'n2~0', timeline: 2, why: '' }],
+  history: [],
 };
 
 describe('the figures of a trial', () => {
@@ -55,6 +56,15 @@ describe('the figures of a trial', () => {
     expect(measure(evidence).vanished).toBe(0);
     expect(measure({ ...evidence, earlier: { before: 7, now: 5 } }).vanished).toBe(2);
     expect(measure({ ...evidence, earlier: { before: 7, now: 8 } }).vanished).toBe(0);
+  });
+
+  it('tell how far back a loss reaches: from the sending of the oldest lost row to the last word of its primary', () => {
+    const without = (...lost: readonly string[]) =>
+      measure({ ...evidence, rows: (evidence.rows ?? []).filter(({ writer, seq }) => !lost.includes(`${String(writer)}:${String(seq)}`)) });
+    expect(measure(evidence).rpoMs).toBe(0);
+    expect(without('1:0').rpoMs).toBe(1);
+    expect(without('0:0', '1:0').rpoMs).toBe(6);
+    expect(measure({ ...evidence, rows: null }).rpoMs).toBeNull();
   });
 
   it('say nothing of rows that could not be read', () => {

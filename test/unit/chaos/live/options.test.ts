@@ -1,55 +1,72 @@
 import { describe, expect, it } from 'vitest';
-import { SCENARIOS } from '../../../../chaos/live/catalogue.ts';
-import { readRequest, type Request } from '../../../../chaos/live/options.ts';
+import { UsageError } from '../../../../cli/usage-error.ts';
+import { SABOTAGE, SCENARIOS } from '../../../../chaos/live/catalogue.ts';
+import { repeatArguments, requestOf, type Wish } from '../../../../chaos/live/options.ts';
 import { timeLeft } from '../../../../chaos/live/progress.ts';
 
-const read = (...args: readonly string[]): Request => readRequest(args, '42');
+const settings: Wish['settings'] = {
+  trials: 3,
+  seed: null,
+  minutes: null,
+  backend: 'processes',
+  etcdMembers: 3,
+  double: false,
+  json: false,
+  report: null,
+  keep: false,
+};
+const run = (names: readonly string[], all = false): Wish => ({ kind: 'run', names, all, settings });
 
-describe('the command line of chaos', () => {
-  it('runs named scenarios with sensible defaults, and any seed that was given', () => {
-    expect(read('run', 'postmaster-kill')).toMatchObject({
-      kind: 'run',
-      isEverything: false,
-      settings: { trials: 3, seed: '42', backend: 'processes', etcdMembers: 3, minutes: null, double: false },
-    });
-    expect(read('random', '--trials', '100', '--double', '--seed', '7')).toMatchObject({
-      kind: 'random',
-      settings: { trials: 100, seed: '7', double: true },
-    });
-    expect(read('random', '--minutes', '2.5')).toMatchObject({ settings: { minutes: 2.5 } });
+describe('what is asked of chaos', () => {
+  it('has the seed that was said, and a drawn one when none was', () => {
+    expect(requestOf(run(['node-kill']), '42').settings.seed).toBe('42');
+    expect(requestOf({ kind: 'random', settings: { ...settings, seed: '7' } }, '42').settings.seed).toBe('7');
   });
 
-  it('runs everything only when told so', () => {
-    const everything = read('run', '--all');
+  it('is everything only when told so', () => {
+    const everything = requestOf(run([], true), '1');
     expect(everything.kind === 'run' && everything.isEverything && everything.scenarios.length).toBe(SCENARIOS.length);
+    const names = everything.kind === 'run' ? everything.scenarios.map(({ name }) => name) : [];
+    for (const { name } of SABOTAGE) expect(names).not.toContain(name);
+    expect(requestOf(run(['node-kill']), '1')).toMatchObject({ isEverything: false, scenarios: [{ name: 'node-kill' }] });
   });
 
-  it.each([
-    [[]],
-    [['fly']],
-    [['run']],
-    [['run', 'no-such-scenario']],
-    [['run', '--all', 'node-kill']],
-    [['run', 'node-kill', '--trials', '0']],
-    [['run', 'node-kill', '--trials', '1.5']],
-    [['run', 'node-kill', '--backend', 'cloud']],
-    [['run', 'node-kill', '--etcd-members', '2']],
-    [['run', 'node-kill', '--nonsense']],
-  ])('refuses %j', (args) => {
-    expect(read(...args).kind).toBe('wrong');
+  it.each([[run([])], [run(['node-kill'], true)], [run(['node-kill', 'no-such-scenario'])]])('is refused as %j', (wish) => {
+    expect(() => requestOf(wish, '1')).toThrow(UsageError);
   });
 });
 
+describe('the words that do the same again', () => {
+  it('name what was played, with the seed that was drawn', () => {
+    expect(repeatArguments(requestOf(run(['node-kill', 'switchover']), '42'), 0)).toBe(
+      'run node-kill switchover --trials 3 --seed 42 --backend processes --etcd-members 3',
+    );
+    expect(repeatArguments(requestOf(run([], true), '42'), 0)).toMatch(/^run --all --trials 3 /);
+    expect(repeatArguments(requestOf({ ...run(['node-kill']), settings: { ...settings, minutes: 2 } }, '1'), 0)).toMatch(/ --minutes 2$/);
+  });
+
+  it('count the rounds that fitted into the minutes', () => {
+    const random = requestOf({ kind: 'random', settings: { ...settings, minutes: 30, double: true } }, '42');
+    expect(repeatArguments(random, 57)).toBe('random --trials 57 --seed 42 --backend processes --etcd-members 3 --double');
+  });
+
+  it('are safe to paste, whatever the seed was', () => {
+    expect(repeatArguments(requestOf(run(['node-kill']), `it's; rm $HOME`), 0)).toContain(String.raw`--seed 'it'\''s; rm $HOME' --backend`);
+  });
+});
 describe('the catalogue', () => {
+  it('has as only clusters without a quorum those that are made to lose something, and they can be asked for by name', () => {
+    expect(SCENARIOS.filter(({ mode }) => mode !== 'quorum')).toEqual([]);
+    for (const { name } of SABOTAGE) expect(requestOf(run([name]), '1')).toMatchObject({ isEverything: false, scenarios: [{ name }] });
+  });
+
   it('names every scenario once, and each says what it does, what must hold and how it heals', () => {
-    expect(new Set(SCENARIOS.map(({ name }) => name)).size).toBe(SCENARIOS.length);
-    for (const { name, faults, does, holds, heals } of SCENARIOS) {
+    const all = [...SCENARIOS, ...SABOTAGE];
+    expect(new Set(all.map(({ name }) => name)).size).toBe(all.length);
+    for (const { name, faults, does, holds, clientsSee, heals } of all) {
       expect(name).toMatch(/^[a-z0-9-]+$/);
       expect(faults.every((id) => /^F\d+$/.test(id)) && faults.length > 0, name).toBe(true);
-      expect(
-        [does, holds, heals].every((text) => text.length > 10),
-        name,
-      ).toBe(true);
+      expect([does, holds, heals].every((text) => text.length > 10) && clientsSee.length > 0, name).toBe(true);
     }
   });
 });

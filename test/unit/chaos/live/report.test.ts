@@ -7,7 +7,9 @@ const played: Played = { scenario: nodeKillSample, trials: [goodTrial, { ...good
 function report(of: readonly Played[]) {
   return reportOf({
     seed: '1',
+    repeat: 'run node-kill --seed 1',
     backend: 'processes',
+    interrupted: false,
     played: of,
     notPlayed: [{ scenario: 'disk-full', why: 'it needs mounts' }],
     rows: of.map(rowOf),
@@ -39,11 +41,25 @@ describe('the report', () => {
   it('fails when nothing was played', () => {
     expect(rowOf({ scenario: nodeKillSample, trials: [] }).verdict).toBe('fail');
     expect(rowOfRounds([]).verdict).toBe('fail');
-    expect(reportOf({ seed: '1', backend: 'processes', played: [], notPlayed: [], rows: [] }).verdict).toBe('fail');
+    expect(reportOf({ seed: '1', repeat: '', backend: 'processes', interrupted: false, played: [], notPlayed: [], rows: [] }).verdict).toBe(
+      'fail',
+    );
   });
 
   it('tells what was not played, and why', () => {
     expect(tableOf(report([played]))).toContain('not played: disk-full: it needs mounts');
+  });
+
+  it('tells of every trial what it was failed for', () => {
+    const bad = { ...goodTrial, trial: 2, figures: { ...goodFigures, vanished: 3 } };
+    const [good, failed] = report([{ scenario: nodeKillSample, trials: [goodTrial, bad] }]).trials;
+    expect([good?.reasons, failed?.reasons]).toEqual([[], [{ kind: 'unsafe', text: '3 rows of earlier trials are gone' }]]);
+  });
+
+  it('has as RPO the furthest back that any loss reaches, and none where nobody could look', () => {
+    const reaching = (rpoMs: number | null) => ({ ...goodTrial, figures: { ...goodFigures, rpoMs } });
+    expect(rowOf({ scenario: nodeKillSample, trials: [reaching(0), reaching(40), reaching(null)] }).rpoMs).toBe(40);
+    expect(rowOf({ scenario: nodeKillSample, trials: [reaching(null)] }).rpoMs).toBeNull();
   });
 
   it('judges every random round by its own demand', () => {
