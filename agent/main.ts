@@ -133,6 +133,7 @@ async function runParts({ config, log, dcs, keys, files, file, nameIsFree, signa
     stateDir: config.stateDir,
     walSegmentSizeMb: config.postgres.walSegmentSizeMb ?? DEFAULT_WAL_SEGMENT_MB,
     endpoints: config.etcd.endpoints,
+    commitOverrides: (deadlineMs) => postgres.commitOverrides(deadlineMs),
     log,
   });
   addRepairRoute(server.app, { config, facts, dcs, keys, peers });

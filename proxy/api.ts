@@ -3,8 +3,10 @@ import { addHealthRoute, createHttpServer, type HttpServer } from '../shared/htt
 import type { Logger } from '../shared/logging/logger.ts';
 import { monotonicMs } from '../shared/runtime/clock.ts';
 import type { NodeView } from './core/view.ts';
+import { METRICS_TYPE, renderMetrics } from './metrics.ts';
 import type { Counts, Router } from './router.ts';
 import type { ViewFollower } from './view.ts';
+import type { WeakCommitCounts, WeakCommits } from './weak-commits.ts';
 
 export type ProxyIdentity = { readonly id: string; readonly cluster: string; readonly rwPort: number; readonly roPort: number };
 
@@ -21,6 +23,8 @@ export type ProxyStatus = ProxyIdentity & {
     readonly answers: boolean;
   }[];
   readonly counts: Counts;
+  /** Sessions whose commits may be lost although the mode promises otherwise. */
+  readonly weakCommits: WeakCommitCounts;
   readonly view: {
     /** Since etcd last said anything; null before the first word. */ readonly ageMs: number | null;
     readonly lostWhy: string | null;
@@ -34,6 +38,7 @@ export type ApiOptions = {
   readonly identity: () => ProxyIdentity;
   readonly view: ViewFollower;
   readonly router: Router;
+  readonly weakCommits: WeakCommits;
   readonly log: Logger;
 };
 
@@ -41,6 +46,7 @@ export function createApi(options: ApiOptions): HttpServer {
   const { host, port, log } = options;
   const server = createHttpServer({ host, port, logger: log });
   server.app.get('/status', () => statusOf(options));
+  server.app.get('/metrics', async (_request, reply) => reply.type(METRICS_TYPE).send(renderMetrics(statusOf(options))));
   // Alive: the process answers. Ready: a client that connects now gets a server without being held.
   addHealthRoute(server.app, '/liveness', () => ({ healthy: true, body: { alive: true } }));
   for (const path of ['/readiness', '/health']) {
@@ -52,7 +58,7 @@ export function createApi(options: ApiOptions): HttpServer {
   return server;
 }
 
-function statusOf({ identity, view, router }: ApiOptions): ProxyStatus {
+function statusOf({ identity, view, router, weakCommits }: ApiOptions): ProxyStatus {
   const { leader, nodes } = view.current;
   const { heardAtMs, lostWhy } = view.health;
   const route = router.route('rw', new Set());
@@ -62,6 +68,7 @@ function statusOf({ identity, view, router }: ApiOptions): ProxyStatus {
     readWriteTarget: route.kind === 'target' ? route.target.bond.member : null,
     nodes: [...nodes.values()].map(nodeOf),
     counts: router.counts,
+    weakCommits: weakCommits.counts,
     view: { ageMs: heardAtMs === null ? null : Math.round(monotonicMs() - heardAtMs), lostWhy },
   };
 }

@@ -2,6 +2,7 @@
  * Between the view and the sessions: says where a new session goes, keeps count of who is where, and ends what a new view ends. It must never
  * let a cut wait for anything: every session of a deposed leader is told within the same turn in which the news arrived.
  */
+import type { DurabilityMode } from '../shared/domain/leader-record.ts';
 import type { MemberId } from '../shared/domain/node-id.ts';
 import type { Logger } from '../shared/logging/logger.ts';
 import { monotonicMs } from '../shared/runtime/clock.ts';
@@ -63,6 +64,11 @@ export class Router {
     this.#turn += 1;
     const load = { sessionsOn: (member: MemberId) => this.#sessionsOn.get(member) ?? 0, turn: this.#turn, avoid };
     return routeReadOnly(this.#view.current, this.#settings, load, monotonicMs());
+  }
+
+  /** What the leader's mode is; null before the first record. */
+  get mode(): DurabilityMode | null {
+    return this.#view.current.leader?.mode ?? null;
   }
 
   isKnownClosed(target: Target): boolean {

@@ -3,7 +3,10 @@
  * answer for the server once the server has spoken, and never accept a second startup packet: after the first, bytes are only passed on.
  */
 import type { Socket } from 'node:net';
+import type { WeakCommit } from '../shared/domain/commit-strength.ts';
 import type { Logger } from '../shared/logging/logger.ts';
+import { weakCommitOf } from './core/commit-strength.ts';
+import { settingsOf, type Setting } from './core/startup-options.ts';
 import type { Opening } from './core/startup-parse.ts';
 import { MessageWalk } from './core/message-walk.ts';
 import type { Cancels } from './cancel.ts';
@@ -13,10 +16,19 @@ import type { Port, Routed } from './router.ts';
 import { Seek, type Errand, type Reached, type SeekDeps } from './seek.ts';
 import { ANSWER_PLAIN, ANSWER_TLS, encodePlainAnswer } from './wire/answers.ts';
 import { BACKEND_KEY_TYPE, cancelKey, decodeBackendKey } from './wire/backend-key.ts';
-import { COMMIT_UNKNOWN, DEPOSED, encodeFatal, noServer, protocolViolation, type Refusal } from './wire/error-response.ts';
+import {
+  COMMIT_UNKNOWN,
+  DEPOSED,
+  encodeFatal,
+  noServer,
+  protocolViolation,
+  weakCommitRefused,
+  type Refusal,
+} from './wire/error-response.ts';
+import type { WeakCommits } from './weak-commits.ts';
 import { NOTICE_TYPE, saysWaitWasCancelled } from './wire/notice.ts';
 
-export type SessionDeps = SeekDeps & { readonly cancels: Cancels; readonly log: Logger };
+export type SessionDeps = SeekDeps & { readonly cancels: Cancels; readonly weakCommits: WeakCommits; readonly log: Logger };
 
 /** As PostgreSQL's authentication_timeout: a client that has not even introduced itself by then never will. */
 const LOGIN_MS = 60_000;
@@ -36,6 +48,7 @@ export class Session implements Routed {
   #warm: Reached | null = null;
   #relay: Relay | null = null;
   #forgetKey: (() => void) | null = null;
+  #forgetWeak: (() => void) | null = null;
 
   constructor(deps: SessionDeps, port: Port, client: Socket, onClosed: () => void) {
     this.port = port;
@@ -94,7 +107,7 @@ export class Session implements Routed {
           if (!(await this.#askForTls(request, asked))) return;
           break;
         case 'direct-tls':
-          await this.#attach({ kind: 'direct-tls' }, null);
+          await this.#attach({ kind: 'direct-tls' });
           return;
         case 'cancel':
           await this.#deps.cancels.forward(
@@ -104,13 +117,42 @@ export class Session implements Routed {
           );
           return;
         case 'startup':
-          await this.#attach(
-            { kind: 'startup', packet: this.#inlet.take(request.length) },
-            new MessageWalk([BACKEND_KEY_TYPE, NOTICE_TYPE]),
-          );
+          await this.#startUp(request);
           return;
       }
     }
+  }
+
+  async #startUp(request: Extract<Opening, { kind: 'startup' }>): Promise<void> {
+    const settings = settingsOf(request.parameters);
+    const errand: Errand = { kind: 'startup', packet: this.#inlet.take(request.length) };
+    // What the mode promises is known as soon as a leader is; before that, nobody is refused for it.
+    if (this.#refusesWeak(settings)) return;
+    const reached = await this.#find(errand);
+    if (reached === null) return;
+    if (this.#refusesWeak(settings)) {
+      reached.socket.destroy();
+      return;
+    }
+    const weak = this.#weakCommit(settings);
+    if (weak !== null) this.#forgetWeak = this.#deps.weakCommits.enter(weak);
+    this.#relayTo(reached, new MessageWalk([BACKEND_KEY_TYPE, NOTICE_TYPE]));
+  }
+
+  /** True: the session has been refused, because its commits would be weaker than is allowed here. */
+  #refusesWeak(settings: readonly Setting[]): boolean {
+    const { weakCommits } = this.#deps;
+    const weak = weakCommits.policy === 'forbid' ? this.#weakCommit(settings) : null;
+    if (weak === null) return false;
+    weakCommits.countRefusal();
+    this.#deps.router.countRefusal();
+    this.#refuse(weakCommitRefused(weak));
+    return true;
+  }
+
+  #weakCommit(settings: readonly Setting[]): WeakCommit | null {
+    const { mode } = this.#deps.router;
+    return mode === null ? null : weakCommitOf(settings, mode);
   }
 
   /** True: the client may go on in the clear. */
@@ -149,9 +191,9 @@ export class Session implements Routed {
     return false;
   }
 
-  async #attach(errand: Errand, walk: MessageWalk | null): Promise<void> {
+  async #attach(errand: Errand): Promise<void> {
     const reached = await this.#find(errand);
-    if (reached !== null) this.#relayTo(reached, walk);
+    if (reached !== null) this.#relayTo(reached, null);
   }
 
   /** A server, or null when the client has been refused or has left. */
@@ -230,6 +272,8 @@ export class Session implements Routed {
   #close(): void {
     this.#dropWarm();
     this.#forgetKey?.();
+    this.#forgetWeak?.();
+    this.#forgetWeak = null;
     if (!this.#client.writableEnded) this.#client.destroy();
     this.#onClosed();
   }

@@ -233,6 +233,16 @@ export const ERRORS = {
     retryable: true,
     exitCode: 3,
   },
+  /**
+   * `ALTER ROLE` or `ALTER DATABASE … SET synchronous_commit` reaches below what the mode promises: whoever logs in there is told that a commit is done
+   * before a standby has it (quorum mode), or before the disk has it. Such commits can be lost in a failover, and no other commit can.
+   */
+  'PGB-1333': {
+    title: 'A role or database weakens synchronous_commit',
+    hint: 'End it with `ALTER ROLE … RESET synchronous_commit` (or ALTER DATABASE), or accept that these commits may be lost in a failover.',
+    retryable: false,
+    exitCode: 3,
+  },
   /** The switchover was not begun, and nothing has changed. The detail names the condition. */
   'PGB-1401': {
     title: 'The switchover was refused',
@@ -323,6 +333,13 @@ export const ERRORS = {
   },
   /** The request body is longer than the server accepts. */
   'PGB-1604': { title: 'The request is too large', hint: 'Send a smaller body.', retryable: false, exitCode: 2 },
+  /** Told to a client of the proxy (SQLSTATE 42501): its startup parameters ask for weaker commits, and `weakCommits: forbid` is configured. */
+  'PGB-1701': {
+    title: 'A weaker commit than this cluster promises is forbidden here',
+    hint: 'Connect without synchronous_commit in the options or parameters, or ask the operator of the proxy for `weakCommits: allow`.',
+    retryable: false,
+    exitCode: 3,
+  },
   /** A defect in pgbaton. When it happens in an agent, the agent has fenced its PostgreSQL before it ended. */
   'PGB-1999': {
     title: 'Internal error',

@@ -9,7 +9,7 @@ import type { LeaderRecord, NodeRecord } from '../../shared/domain/leader-record
 import type { MemberId, NodeName } from '../../shared/domain/node-id.ts';
 
 /** The part of the leader record that routing needs. */
-export type Leader = Pick<LeaderRecord, 'systemId' | 'epoch' | 'seq' | 'holder' | 'state'>;
+export type Leader = Pick<LeaderRecord, 'systemId' | 'epoch' | 'seq' | 'holder' | 'state' | 'mode' | 'timeline'>;
 
 /** The last answer of a node's agent, as far as routing needs it. */
 export type NodeFact = {
@@ -52,7 +52,8 @@ export function judgeRecord(current: Leader | null, next: Leader): RecordNews {
 }
 
 export function leaderOf(record: LeaderRecord): Leader {
-  return { systemId: record.systemId, epoch: record.epoch, seq: record.seq, holder: record.holder, state: record.state };
+  const { systemId, epoch, seq, holder, state, mode, timeline } = record;
+  return { systemId, epoch, seq, holder, state, mode, timeline };
 }
 
 /** Facts are kept only while they speak of the incarnation that the node record names: another incarnation has another history. */

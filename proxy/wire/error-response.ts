@@ -2,12 +2,19 @@
  * ErrorResponse, written and read (PostgreSQL documentation §55.7, §55.8). The wording and SQLSTATE of what we say ourselves is chosen so that
  * drivers and pools treat it as they treat the same news from PostgreSQL: libpq tries the next host on 57P03, libraries match the text of 57P01.
  */
+import { ERRORS } from '../../shared/error-codes.ts';
 import type { ErrorFields } from '../core/first-reply.ts';
 
 export const ERROR_TYPE = 0x45; // 'E'
 const HEADER_BYTES = 5;
 
-export type Refusal = { readonly code: '57P01' | '57P03' | '53300' | '08P01' | '08007' | '0A000'; readonly message: string };
+export type Refusal = {
+  readonly code: '57P01' | '57P03' | '53300' | '08P01' | '08007' | '0A000' | '42501';
+  readonly message: string;
+  /** Our own code, where there is one, for whoever looks it up. */
+  readonly detail?: string;
+  readonly hint?: string;
+};
 
 export const DEPOSED: Refusal = { code: '57P01', message: 'terminating connection due to administrator command' };
 
@@ -27,8 +34,14 @@ export const COMMIT_UNKNOWN: Refusal = {
   message: 'the wait for synchronous replication was cancelled; whether the transaction is durable is not known',
 };
 
-export function encodeFatal(refusal: Refusal): Buffer {
-  const fields = `SFATAL\0VFATAL\0C${refusal.code}\0M${refusal.message}\0\0`;
+export function weakCommitRefused(value: string): Refusal {
+  const { title, hint } = ERRORS['PGB-1701'];
+  return { code: '42501', message: `synchronous_commit = ${value}: ${title.toLowerCase()}`, detail: 'PGB-1701', hint };
+}
+
+export function encodeFatal({ code, message: text, detail, hint }: Refusal): Buffer {
+  const more = `${detail === undefined ? '' : `D${detail}\0`}${hint === undefined ? '' : `H${hint}\0`}`;
+  const fields = `SFATAL\0VFATAL\0C${code}\0M${text}\0${more}\0`;
   const bodyBytes = Buffer.byteLength(fields);
   const message = Buffer.alloc(HEADER_BYTES + bodyBytes);
   message.writeUInt8(ERROR_TYPE, 0);

@@ -77,6 +77,7 @@ export function proxyConfig(settings: Partial<ProxyConfig> = {}): ProxyConfig {
     holdMax: 100,
     maxLagBytes: 1_000_000,
     roFallback: 'primary',
+    weakCommits: 'allow',
     log: { level: 'silent' },
     ...settings,
   };

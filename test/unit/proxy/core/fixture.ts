@@ -2,6 +2,7 @@
 import type { PostgresStatus } from '../../../../shared/domain/cluster-status.ts';
 import { epoch } from '../../../../shared/domain/epoch.ts';
 import type { LeaderState, NodeRecord } from '../../../../shared/domain/leader-record.ts';
+import { timelineId } from '../../../../shared/domain/timeline.ts';
 import { memberId, parseIncarnation, parseNodeName, type MemberId, type NodeName } from '../../../../shared/domain/node-id.ts';
 import type { Leader, NodeFact, NodeView, View } from '../../../../proxy/core/view.ts';
 
@@ -20,7 +21,7 @@ export function member(node: string, life = 'a'): MemberId {
 }
 
 export function leader(holder: MemberId, at: number, state: LeaderState = { kind: 'serving' }, seq = 0): Leader {
-  return { systemId: '7', epoch: epoch(BigInt(at)), seq, holder, state };
+  return { systemId: '7', epoch: epoch(BigInt(at)), seq, holder, state, mode: 'quorum', timeline: timelineId(3) };
 }
 
 export function record(of: MemberId, port: number): NodeRecord {

@@ -57,7 +57,7 @@ describe('parseOpening', () => {
     const opening = parseOpening(bytes);
     expect(opening).toMatchObject({ kind: 'startup', length: bytes.length - 4, minor: 0 });
     if (opening.kind === 'startup')
-      expect([...opening.parameters]).toEqual([
+      expect(opening.parameters).toEqual([
         ['user', 'ann'],
         ['replication', 'database'],
         ['x', ''],

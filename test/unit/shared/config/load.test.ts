@@ -335,6 +335,7 @@ describe('a proxy file', () => {
       holdMax: 1_000,
       maxLagBytes: 16_777_216,
       roFallback: 'primary',
+      weakCommits: 'allow',
       log: { level: 'info' },
     });
   });
