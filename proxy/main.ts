@@ -52,7 +52,13 @@ export async function startProxy(config: ProxyConfig, dcs: Dcs, log: Logger): Pr
   const view = new ViewFollower({ dcs, keys, agents, log });
   const router = new Router(
     view,
-    { holdMs: config.holdMs, holdMax: config.holdMax, maxLagBytes: config.maxLagBytes, fallback: config.roFallback },
+    {
+      holdMs: config.holdMs,
+      holdMax: config.holdMax,
+      maxLagBytes: config.maxLagBytes,
+      fallback: config.roFallback,
+      waitMs: config.roWaitMs,
+    },
     log,
   );
   const cancels = new Cancels();

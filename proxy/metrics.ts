@@ -7,7 +7,7 @@ type Sample = readonly [labels: Labels, value: number];
 export const METRICS_TYPE = 'text/plain; version=0.0.4; charset=utf-8';
 
 export function renderMetrics(status: ProxyStatus): string {
-  const { counts, leader, nodes, view, weakCommits } = status;
+  const { counts, leader, nodes, view, weakCommits, wishes } = status;
   const weak = Object.entries(weakCommits.sessions);
   return [
     metric('pgbaton_proxy_sessions', 'gauge', 'Sessions that talk to a server, by port.', [
@@ -28,6 +28,21 @@ export function renderMetrics(status: ProxyStatus): string {
       'gauge',
       'How far a standby was behind when its agent was last asked.',
       nodes.flatMap(({ member, lagBytes }): Sample[] => (lagBytes === null ? [] : [[{ member }, lagBytes]])),
+    ),
+    metric(
+      'pgbaton_proxy_node_staleness_seconds',
+      'gauge',
+      'A standby shows everything that the leader had so long ago.',
+      nodes.flatMap(({ member, stalenessMs }): Sample[] => (stalenessMs === null ? [] : [[{ member }, stalenessMs / 1_000]])),
+    ),
+    metric(
+      'pgbaton_proxy_read_wishes_total',
+      'counter',
+      'Sessions with pgbaton.after or pgbaton.max_staleness_ms, by what became of them.',
+      Object.entries(wishes).map(([outcome, value]): Sample => [
+        { outcome: outcome.replaceAll(/[A-Z]/g, (letter) => `_${letter.toLowerCase()}`) },
+        value,
+      ]),
     ),
     metric(
       'pgbaton_proxy_store_silent_seconds',

@@ -6,8 +6,9 @@ import type { Socket } from 'node:net';
 import type { WeakCommit } from '../shared/domain/commit-strength.ts';
 import type { Logger } from '../shared/logging/logger.ts';
 import { weakCommitOf } from './core/commit-strength.ts';
-import { settingsOf, type Setting } from './core/startup-options.ts';
-import type { Opening } from './core/startup-parse.ts';
+import { isWish, NO_WISH, readWish, type ReadWish } from './core/read-wish.ts';
+import { settingsOf, withoutSettings, type Setting } from './core/startup-options.ts';
+import { encodeStartup, type Opening } from './core/startup-parse.ts';
 import { MessageWalk } from './core/message-walk.ts';
 import type { Cancels } from './cancel.ts';
 import { Inlet } from './inlet.ts';
@@ -23,6 +24,7 @@ import {
   noServer,
   protocolViolation,
   weakCommitRefused,
+  wishFaulty,
   type Refusal,
 } from './wire/error-response.ts';
 import type { WeakCommits } from './weak-commits.ts';
@@ -125,10 +127,22 @@ export class Session implements Routed {
 
   async #startUp(request: Extract<Opening, { kind: 'startup' }>): Promise<void> {
     const settings = settingsOf(request.parameters);
-    const errand: Errand = { kind: 'startup', packet: this.#inlet.take(request.length) };
+    const reading = readWish(settings);
+    if (reading.kind === 'faulty') {
+      this.#deps.router.countWish('faulty');
+      this.#deps.router.countRefusal();
+      this.#refuse(wishFaulty(reading.name, reading.why));
+      return;
+    }
+    const { wish } = reading;
+    const taken = this.#inlet.take(request.length);
+    const kept = withoutSettings(request.parameters, isWish);
+    const packet = kept === request.parameters ? taken : Buffer.from(encodeStartup(request.minor, kept));
+    // The server that declined TLS was chosen before anybody knew of the wish.
+    if (wish !== NO_WISH) this.#dropWarm();
     // What the mode promises is known as soon as a leader is; before that, nobody is refused for it.
     if (this.#refusesWeak(settings)) return;
-    const reached = await this.#find(errand);
+    const reached = await this.#find({ kind: 'startup', packet }, wish);
     if (reached === null) return;
     if (this.#refusesWeak(settings)) {
       reached.socket.destroy();
@@ -197,10 +211,10 @@ export class Session implements Routed {
   }
 
   /** A server, or null when the client has been refused or has left. */
-  async #find(errand: Errand): Promise<Reached | null> {
+  async #find(errand: Errand, wish: ReadWish = NO_WISH): Promise<Reached | null> {
     const warm = this.#warm;
     this.#warm = null;
-    this.#seek = new Seek(this.#deps, this, errand, this.#inlet.gone);
+    this.#seek = new Seek(this.#deps, this, { errand, wish, gone: this.#inlet.gone });
     const outcome = await this.#seek.run(warm);
     this.#seek = null;
     switch (outcome.kind) {

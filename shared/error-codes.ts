@@ -340,6 +340,33 @@ export const ERRORS = {
     retryable: false,
     exitCode: 3,
   },
+  /**
+   * Told to a client of the proxy (SQLSTATE 57P03): within `roWaitMs` no standby replayed what `pgbaton.after` or `pgbaton.max_staleness_ms` asks for, and the
+   * leader is not allowed to take its place (`roFallback: refuse`), or no leader of the token's timeline came to be known.
+   */
+  'PGB-1702': {
+    title: 'No server shows what the session wants to see',
+    hint: 'Connect again, or without the wish; look at the lag of the standbys with `pgbaton list`.',
+    retryable: true,
+    exitCode: 4,
+  },
+  /**
+   * Told to a client of the proxy (SQLSTATE 55000): the token in `pgbaton.after` was taken on a timeline that a failover cut off before that position (async
+   * mode), or that this cluster never had. What was written there may be gone for ever.
+   */
+  'PGB-1703': {
+    title: 'The token belongs to a history that is not this cluster’s',
+    hint: 'Take the write for lost until a look at the leader shows it, and connect without the token.',
+    retryable: false,
+    exitCode: 3,
+  },
+  /** Told to a client of the proxy (SQLSTATE 22023): a `pgbaton.…` startup parameter is unknown or its value cannot be read. */
+  'PGB-1704': {
+    title: 'A pgbaton parameter of the connection is wrong',
+    hint: 'docs/READS.md has the parameters and how to take a token.',
+    retryable: false,
+    exitCode: 2,
+  },
   /** A defect in pgbaton. When it happens in an agent, the agent has fenced its PostgreSQL before it ended. */
   'PGB-1999': {
     title: 'Internal error',

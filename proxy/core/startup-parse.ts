@@ -81,6 +81,17 @@ function parseParameters(bytes: Uint8Array, from: number, end: number): readonly
   return at === end - 1 ? parameters : null;
 }
 
+/** The same packet with other parameters. The minor version is the client's affair and stays. */
+export function encodeStartup(minor: number, parameters: readonly Parameter[]): Uint8Array {
+  const body = `${parameters.map(([name, value]) => `${name}\0${value}\0`).join('')}\0`;
+  const length = MIN_PACKET_BYTES + body.length;
+  const packet = new Uint8Array(length);
+  new DataView(packet.buffer).setUint32(0, length);
+  new DataView(packet.buffer).setUint32(4, ((3 << 16) | minor) >>> 0);
+  for (let at = 0; at < body.length; at += 1) packet[MIN_PACKET_BYTES + at] = body.charCodeAt(at);
+  return packet;
+}
+
 function text(bytes: Uint8Array, from: number, end: number): string {
   return Array.from(bytes.subarray(from, end), (byte) => String.fromCharCode(byte)).join('');
 }

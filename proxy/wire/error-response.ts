@@ -9,7 +9,7 @@ export const ERROR_TYPE = 0x45; // 'E'
 const HEADER_BYTES = 5;
 
 export type Refusal = {
-  readonly code: '57P01' | '57P03' | '53300' | '08P01' | '08007' | '0A000' | '42501';
+  readonly code: '57P01' | '57P03' | '53300' | '08P01' | '08007' | '0A000' | '42501' | '55000' | '22023';
   readonly message: string;
   /** Our own code, where there is one, for whoever looks it up. */
   readonly detail?: string;
@@ -37,6 +37,19 @@ export const COMMIT_UNKNOWN: Refusal = {
 export function weakCommitRefused(value: string): Refusal {
   const { title, hint } = ERRORS['PGB-1701'];
   return { code: '42501', message: `synchronous_commit = ${value}: ${title.toLowerCase()}`, detail: 'PGB-1701', hint };
+}
+
+export function wishUnmet(why: string): Refusal {
+  return { code: '57P03', message: why, detail: 'PGB-1702', hint: ERRORS['PGB-1702'].hint };
+}
+
+export function wishLost(): Refusal {
+  const { title, hint } = ERRORS['PGB-1703'];
+  return { code: '55000', message: title, detail: 'PGB-1703', hint };
+}
+
+export function wishFaulty(name: string, why: string): Refusal {
+  return { code: '22023', message: `${name}: ${why}`, detail: 'PGB-1704', hint: ERRORS['PGB-1704'].hint };
 }
 
 export function encodeFatal({ code, message: text, detail, hint }: Refusal): Buffer {

@@ -20,6 +20,7 @@ export type ProxyConfig = {
   readonly holdMax: number;
   readonly maxLagBytes: number;
   readonly roFallback: RoFallback;
+  readonly roWaitMs: number;
   readonly weakCommits: WeakCommitPolicy;
   readonly log: LogConfig;
 };
@@ -62,6 +63,15 @@ export const proxySchema = z
       .enum(['primary', 'refuse'])
       .default('primary')
       .describe('What happens to read-only connections when no standby is good enough: to the leader, or refused.'),
+    roWaitMs: z
+      .number()
+      .int()
+      .min(0)
+      .max(60_000)
+      .default(1_000)
+      .describe(
+        'How long a session with pgbaton.after or pgbaton.max_staleness_ms waits for a standby that has replayed enough, before roFallback applies. Milliseconds.',
+      ),
     weakCommits: z
       .enum(['allow', 'forbid'])
       .default('allow')

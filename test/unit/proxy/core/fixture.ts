@@ -29,7 +29,7 @@ export function record(of: MemberId, port: number): NodeRecord {
 }
 
 export function fact(of: MemberId, postgres: PostgresStatus, more: Partial<NodeFact> = {}): NodeFact {
-  return { member: of, postgres, epoch: epoch(5n), lagBytes: 0, askedAtMs: NOW_MS - 100, ...more };
+  return { member: of, postgres, epoch: epoch(5n), lagBytes: 0, replayed: null, seenAtMs: null, askedAtMs: NOW_MS - 100, ...more };
 }
 
 export function node(of: MemberId, port: number, postgres: PostgresStatus, more: Partial<NodeFact> = {}): NodeView {
@@ -50,6 +50,7 @@ export function threeNodes(): View {
       [name('n2'), node(N2, 5432, STREAMING)],
       [name('n3'), node(N3, 5433, STREAMING)],
     ]),
+    trail: [],
   };
 }
 
