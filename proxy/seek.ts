@@ -13,16 +13,7 @@ import type { ReadRoute, Target } from './core/route.ts';
 import { ask, dial, type Answered } from './dial.ts';
 import type { Router, Routed } from './router.ts';
 import type { Turnstile } from './turnstile.ts';
-import {
-  ERROR_TYPE,
-  firstError,
-  hasWholeMessage,
-  noServer,
-  TOO_MANY_HELD,
-  wishLost,
-  wishUnmet,
-  type Refusal,
-} from './wire/error-response.ts';
+import { firstError, isJudgeable, noServer, TOO_MANY_HELD, wishLost, wishUnmet, type Refusal } from './wire/error-response.ts';
 
 export type Reached = {
   readonly target: Target;
@@ -206,7 +197,7 @@ export class Seek {
     if (dialled.kind === 'failed') return dialled;
     const { socket } = dialled;
     if (this.#errand.kind === 'direct-tls') return { kind: 'reached', reached: { target, socket, firstWords: Buffer.alloc(0) } };
-    const isEnough = this.#errand.kind === 'startup' ? isFirstMessage : isOneByte;
+    const isEnough = this.#errand.kind === 'startup' ? isJudgeable : isOneByte;
     const answer = await ask(socket, this.#errand.packet, { isEnough, budgetMs: FIRST_WORDS_MS, signal });
     if (answer.kind === 'failed') return answer;
     const objection = this.#errand.kind === 'startup' ? await this.#objection(target, answer) : null;
@@ -241,11 +232,6 @@ export class Seek {
     const fact = await agents.status(target.agentUrl, { budgetMs: ASK_AGENT_MS, fresh: false });
     return fact?.postgres.kind === 'standby' || (fact?.postgres.kind === 'primary' && fact.postgres.open);
   }
-}
-
-/** An error has to be read to its end to be judged; of anything else the first byte is enough. */
-function isFirstMessage(bytes: Buffer): boolean {
-  return bytes[0] !== ERROR_TYPE || hasWholeMessage(bytes);
 }
 
 function isOneByte(bytes: Buffer): boolean {

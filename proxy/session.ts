@@ -171,7 +171,11 @@ export class Session implements Routed {
 
   /** True: the client may go on in the clear. */
   #declineGss(request: Extract<Opening, { kind: 'gss-request' }>, asked: Asked): boolean {
-    if (asked.gss || !this.#takeAlone(request.length)) return false;
+    if (asked.gss) {
+      this.#refuse(protocolViolation('a second GSSENCRequest'));
+      return false;
+    }
+    if (!this.#takeAlone(request.length)) return false;
     asked.gss = true;
     this.#client.write(encodePlainAnswer());
     return true;

@@ -72,12 +72,28 @@ export function decodeFields(body: Uint8Array): ErrorFields {
   return fields;
 }
 
-/** The whole first message if it is an ErrorResponse; null while it is not complete, or when it is something else. */
+/** Sent before anything else to a client that asked for more than the server knows, also to one that is then turned away. */
+const NEGOTIATE_TYPE = 0x76; // 'v'
+
+/** The first message that says whether the session comes about, if it is a whole ErrorResponse; null while it is not, or when it is something else. */
 export function firstError(bytes: Buffer): ErrorFields | null {
-  if (!hasWholeMessage(bytes) || bytes[0] !== ERROR_TYPE) return null;
-  return decodeFields(bytes.subarray(HEADER_BYTES, 1 + bytes.readUInt32BE(1)));
+  const rest = afterNegotiation(bytes);
+  if (rest === null || !hasWholeMessage(rest) || rest[0] !== ERROR_TYPE) return null;
+  return decodeFields(rest.subarray(HEADER_BYTES, 1 + rest.readUInt32BE(1)));
 }
 
-export function hasWholeMessage(bytes: Buffer): boolean {
+/** Enough to judge by: an error has to be read to its end, of anything else the first byte will do. */
+export function isJudgeable(bytes: Buffer): boolean {
+  const rest = afterNegotiation(bytes);
+  return rest !== null && rest.length > 0 && (rest[0] !== ERROR_TYPE || hasWholeMessage(rest));
+}
+
+/** What follows the negotiation of the version, if there is one; null while that has not ended. */
+function afterNegotiation(bytes: Buffer): Buffer | null {
+  if (bytes[0] !== NEGOTIATE_TYPE) return bytes;
+  return hasWholeMessage(bytes) ? bytes.subarray(1 + bytes.readUInt32BE(1)) : null;
+}
+
+function hasWholeMessage(bytes: Buffer): boolean {
   return bytes.length >= HEADER_BYTES && bytes.length >= 1 + bytes.readUInt32BE(1);
 }
