@@ -1,6 +1,7 @@
 /**
  * Gathers what stands against this node, shows it in the status and logs each trouble when it begins and when it ends. Beside the facts it
- * looks at the free space of the disks: a disk that fills ends PostgreSQL first and is understood too late. It decides nothing.
+ * looks at the free space of the disks (a disk that fills ends PostgreSQL first and is understood too late) and at who commits less than is promised.
+ * It decides nothing.
  */
 import { statfs } from 'node:fs/promises';
 import { dirname } from 'node:path';
@@ -8,11 +9,15 @@ import { systemErrorCode } from '../shared/errors.ts';
 import { EdgeLog, type EdgeSink } from '../shared/logging/edge-log.ts';
 import { monotonicMs } from '../shared/runtime/clock.ts';
 import { sleep } from '../shared/runtime/deadline.ts';
-import { alarmsOf, type Alarm } from './core/alarms.ts';
+import { alarmsOf, weakOverrides, type Alarm } from './core/alarms.ts';
 import type { Facts } from './core/facts.ts';
+import type { CommitOverride } from './postgres/port.ts';
 
 const LOOK_EVERY_MS = 250;
 const DISK_EVERY_MS = 2_000;
+/** A question that costs a session; what it finds was made by hand and stands until a hand mends it. */
+const OVERRIDES_EVERY_MS = 5_000;
+const OVERRIDES_BUDGET_MS = 2_000;
 /** A restarted guard is there within a second or two. */
 const GUARD_MISSING_MS = 4_000;
 const MIB = 1024 * 1024;
@@ -29,6 +34,8 @@ export type AlarmWatchParts = {
   readonly stateDir: string;
   readonly walSegmentSizeMb: number;
   readonly endpoints: readonly string[];
+  /** Null: cannot be told at present. */
+  readonly commitOverrides: (deadlineMs: number) => Promise<readonly CommitOverride[] | null>;
   readonly log: EdgeSink;
 };
 
@@ -36,6 +43,7 @@ export class AlarmWatch {
   readonly #parts: AlarmWatchParts;
   readonly #edges: EdgeLog;
   readonly #full = new Map<string, string>();
+  #overrides: readonly CommitOverride[] = [];
   #guardSeenAtMs = monotonicMs();
   #logged: ReadonlySet<string> = new Set();
 
@@ -53,12 +61,14 @@ export class AlarmWatch {
 
   async run(signal: AbortSignal): Promise<void> {
     const disks = this.#watchDisks(signal);
+    const overrides = this.#watchOverrides(signal);
     while (!signal.aborted) {
       this.#logEdges();
       await sleep(LOOK_EVERY_MS, signal);
     }
     // A look at a disk that hangs never comes back; nobody waits for it.
     void disks;
+    await overrides;
     this.#edges.close();
   }
 
@@ -80,6 +90,7 @@ export class AlarmWatch {
     return [
       ...(store === null ? [] : [{ key: 'etcd', code: store.code, detail: this.#aboutStore(store) }]),
       ...alarmsOf(facts, facts.nowMs - this.#guardSeenAtMs > GUARD_MISSING_MS),
+      ...weakOverrides(facts, this.#overrides),
       ...[...this.#full].map(([path, detail]) => ({ key: `disk/${path}`, code: 'PGB-1104', detail })),
     ].filter(({ code }) => code !== decidedCode);
   }
@@ -87,6 +98,20 @@ export class AlarmWatch {
   #aboutStore({ code, why }: { readonly code: string; readonly why: string }): string {
     const endpoints = this.#parts.endpoints.join(', ');
     return code === 'PGB-1201' ? `etcd cannot be reached at ${endpoints}: ${why}` : `etcd at ${endpoints} refused: ${why}`;
+  }
+
+  async #watchOverrides(signal: AbortSignal): Promise<void> {
+    while (!signal.aborted) {
+      const found = this.#leads() ? await this.#parts.commitOverrides(OVERRIDES_BUDGET_MS) : [];
+      // What cannot be told now was true a moment ago.
+      if (found !== null) this.#overrides = found;
+      await sleep(OVERRIDES_EVERY_MS, signal);
+    }
+  }
+
+  #leads(): boolean {
+    const { state } = this.#parts.facts().server;
+    return state.kind === 'running' && !state.facts.inRecovery;
   }
 
   async #watchDisks(signal: AbortSignal): Promise<void> {

@@ -137,7 +137,7 @@ async function runParts({ config, log, dcs, keys, files, file, nameIsFree, asked
   });
   const server = createHttpServer({ host: config.api.host, port: config.api.port, requestTimeoutMs: 15_000, logger: log });
   addPeerRoutes(server.app, { loop, facts, peerToken: config.secrets.peerToken });
-  const alarms = openAlarms({ config, machine, facts, log });
+  const alarms = openAlarms({ config, machine, facts, log, postgres });
   addRepairRoute(server.app, { config, facts, dcs, keys, peers });
   addOperatorRoutes(server.app, { config, loop, machine, facts, dcs, keys, alarms: () => alarms.texts() });
   try {
@@ -180,7 +180,12 @@ function openAlarms({
   machine,
   facts,
   log,
-}: Pick<Parts, 'config' | 'log'> & { readonly machine: AgentMachine; readonly facts: () => Facts }): AlarmWatch {
+  postgres,
+}: Pick<Parts, 'config' | 'log'> & {
+  readonly machine: AgentMachine;
+  readonly facts: () => Facts;
+  readonly postgres: Postgres;
+}): AlarmWatch {
   return new AlarmWatch({
     facts,
     store: () => machine.store.trouble(),
@@ -189,6 +194,7 @@ function openAlarms({
     stateDir: config.stateDir,
     walSegmentSizeMb: config.postgres.walSegmentSizeMb ?? DEFAULT_WAL_SEGMENT_MB,
     endpoints: config.etcd.endpoints,
+    commitOverrides: (deadlineMs) => postgres.commitOverrides(deadlineMs),
     log,
   });
 }

@@ -5,7 +5,8 @@ import { decodeNodeStatus } from './core/agent-answer.ts';
 import type { NodeFact } from './core/view.ts';
 
 export type AgentClient = {
-  readonly status: (agentUrl: string, budgetMs: number) => Promise<NodeFact | null>;
+  /** `fresh`: the agent looks at its PostgreSQL before it answers. */
+  readonly status: (agentUrl: string, how: { readonly budgetMs: number; readonly fresh: boolean }) => Promise<NodeFact | null>;
   /** Does this agent say that clients are let in to an authoritative primary? */
   readonly isOpenPrimary: (agentUrl: string, budgetMs: number) => Promise<boolean>;
   readonly close: () => void;
@@ -15,9 +16,9 @@ export function createAgentClient(): AgentClient {
   const agent = createKeepAliveAgent();
   const get = (agentUrl: string, path: string, timeoutMs: number) => httpJson({ url: new URL(path, agentUrl).href, timeoutMs, agent });
   return {
-    status: async (agentUrl, budgetMs) => {
+    status: async (agentUrl, { budgetMs, fresh }) => {
       const askedAtMs = monotonicMs();
-      const outcome = await get(agentUrl, '/status', budgetMs);
+      const outcome = await get(agentUrl, fresh ? '/status?fresh=1' : '/status', budgetMs);
       return outcome.kind === 'ok' ? decodeNodeStatus(outcome.body, askedAtMs) : null;
     },
     isOpenPrimary: async (agentUrl, budgetMs) => {

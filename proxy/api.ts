@@ -2,9 +2,12 @@
 import { addHealthRoute, createHttpServer, type HttpServer } from '../shared/http/server.ts';
 import type { Logger } from '../shared/logging/logger.ts';
 import { monotonicMs } from '../shared/runtime/clock.ts';
-import type { NodeView } from './core/view.ts';
-import type { Counts, Router } from './router.ts';
+import { stalenessOf } from './core/freshness.ts';
+import type { NodeView, View } from './core/view.ts';
+import { METRICS_TYPE, renderMetrics } from './metrics.ts';
+import type { Counts, Router, WishCounts } from './router.ts';
 import type { ViewFollower } from './view.ts';
+import type { WeakCommitCounts, WeakCommits } from './weak-commits.ts';
 
 export type ProxyIdentity = { readonly id: string; readonly cluster: string; readonly rwPort: number; readonly roPort: number };
 
@@ -18,9 +21,15 @@ export type ProxyStatus = ProxyIdentity & {
     readonly port: number;
     readonly postgres: string | null;
     readonly lagBytes: number | null;
+    /** The leader was at a position that this server shows no longer ago than this; null: unknown, or longer than is remembered. */
+    readonly stalenessMs: number | null;
     readonly answers: boolean;
   }[];
   readonly counts: Counts;
+  /** Sessions that wished to see a token, or nothing too old: who met the wish, or why nobody did. */
+  readonly wishes: WishCounts;
+  /** Sessions whose commits may be lost although the mode promises otherwise. */
+  readonly weakCommits: WeakCommitCounts;
   readonly view: {
     /** Since etcd last said anything; null before the first word. */ readonly ageMs: number | null;
     readonly lostWhy: string | null;
@@ -34,6 +43,7 @@ export type ApiOptions = {
   readonly identity: () => ProxyIdentity;
   readonly view: ViewFollower;
   readonly router: Router;
+  readonly weakCommits: WeakCommits;
   readonly log: Logger;
 };
 
@@ -41,6 +51,7 @@ export function createApi(options: ApiOptions): HttpServer {
   const { host, port, log } = options;
   const server = createHttpServer({ host, port, logger: log });
   server.app.get('/status', () => statusOf(options));
+  server.app.get('/metrics', async (_request, reply) => reply.type(METRICS_TYPE).send(renderMetrics(statusOf(options))));
   // Alive: the process answers. Ready: a client that connects now gets a server without being held.
   addHealthRoute(server.app, '/liveness', () => ({ healthy: true, body: { alive: true } }));
   for (const path of ['/readiness', '/health']) {
@@ -52,21 +63,22 @@ export function createApi(options: ApiOptions): HttpServer {
   return server;
 }
 
-function statusOf({ identity, view, router }: ApiOptions): ProxyStatus {
-  const { leader, nodes } = view.current;
+function statusOf({ identity, view, router, weakCommits }: ApiOptions): ProxyStatus {
+  const { leader, nodes, trail } = view.current;
   const { heardAtMs, lostWhy } = view.health;
-  const route = router.route('rw', new Set());
   return {
     ...identity(),
     leader: leader === null ? null : { member: leader.holder, epoch: leader.epoch.toString(), state: leader.state.kind },
-    readWriteTarget: route.kind === 'target' ? route.target.bond.member : null,
-    nodes: [...nodes.values()].map(nodeOf),
+    readWriteTarget: router.readWriteTarget,
+    nodes: [...nodes.values()].map((node) => nodeOf(node, trail)),
     counts: router.counts,
+    wishes: router.wishes,
+    weakCommits: weakCommits.counts,
     view: { ageMs: heardAtMs === null ? null : Math.round(monotonicMs() - heardAtMs), lostWhy },
   };
 }
 
-function nodeOf({ record, fact, silentSinceMs }: NodeView): ProxyStatus['nodes'][number] {
+function nodeOf({ record, fact, silentSinceMs }: NodeView, trail: View['trail']): ProxyStatus['nodes'][number] {
   const { member, pgHost, pgPort } = record;
   return {
     member,
@@ -74,6 +86,11 @@ function nodeOf({ record, fact, silentSinceMs }: NodeView): ProxyStatus['nodes']
     port: pgPort,
     postgres: fact?.postgres.kind ?? null,
     lagBytes: fact?.lagBytes ?? null,
+    stalenessMs: roundedOrNull(stalenessOf(fact?.replayed ?? null, trail, monotonicMs())),
     answers: fact !== null && silentSinceMs === null,
   };
+}
+
+function roundedOrNull(value: number | null): number | null {
+  return value === null ? null : Math.round(value);
 }

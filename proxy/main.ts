@@ -16,6 +16,7 @@ import { Router, type Port } from './router.ts';
 import { openStore } from './store.ts';
 import { Turnstile } from './turnstile.ts';
 import { ViewFollower } from './view.ts';
+import { WeakCommits } from './weak-commits.ts';
 
 /** Clients of one port at once, held ones included; the file descriptor limit of the process usually comes first. */
 const MAX_CLIENTS = 50_000;
@@ -51,19 +52,26 @@ export async function startProxy(config: ProxyConfig, dcs: Dcs, log: Logger): Pr
   const view = new ViewFollower({ dcs, keys, agents, log });
   const router = new Router(
     view,
-    { holdMs: config.holdMs, holdMax: config.holdMax, maxLagBytes: config.maxLagBytes, fallback: config.roFallback },
+    {
+      holdMs: config.holdMs,
+      holdMax: config.holdMax,
+      maxLagBytes: config.maxLagBytes,
+      fallback: config.roFallback,
+      waitMs: config.roWaitMs,
+    },
     log,
   );
   const cancels = new Cancels();
+  const weakCommits = new WeakCommits(config.weakCommits);
   const open = (serves: Port, port: number): Listener =>
     // A place of its own for each port: standbys that hang must not stand in the way of the leader.
     new Listener(
       { host: config.listenHost, port, serves, maxConnections: MAX_CLIENTS },
-      { router, agents, cancels, log, turnstile: new Turnstile(CONCURRENT_DIALS) },
+      { router, agents, cancels, weakCommits, log, turnstile: new Turnstile(CONCURRENT_DIALS) },
     );
   const listeners = [open('rw', config.rwPort), open('ro', config.roPort)] as const;
   let identity: ProxyIdentity = { id: config.id, cluster: config.cluster, rwPort: config.rwPort, roPort: config.roPort };
-  const api = createApi({ ...config.api, identity: () => identity, view, router, log });
+  const api = createApi({ ...config.api, identity: () => identity, view, router, weakCommits, log });
 
   let presence: Presence | null = null;
   const close = async (): Promise<void> => {

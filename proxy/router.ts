@@ -2,12 +2,23 @@
  * Between the view and the sessions: says where a new session goes, keeps count of who is where, and ends what a new view ends. It must never
  * let a cut wait for anything: every session of a deposed leader is told within the same turn in which the news arrived.
  */
+import type { DurabilityMode } from '../shared/domain/leader-record.ts';
 import type { MemberId } from '../shared/domain/node-id.ts';
 import type { Logger } from '../shared/logging/logger.ts';
 import { monotonicMs } from '../shared/runtime/clock.ts';
 import { decideCut } from './core/cut.ts';
 import { decideHold, type HoldDecision, type HoldLimits } from './core/hold.ts';
-import { isKnownClosed, routeReadOnly, routeReadWrite, type Bond, type ReadOnlyPolicy, type Route, type Target } from './core/route.ts';
+import type { ReadWish } from './core/read-wish.ts';
+import {
+  isKnownClosed,
+  routeReadOnly,
+  routeReadWrite,
+  routeToLeader,
+  type Bond,
+  type ReadOnlyPolicy,
+  type ReadRoute,
+  type Target,
+} from './core/route.ts';
 import type { View } from './core/view.ts';
 import type { Address } from './dial.ts';
 import type { ViewFollower } from './view.ts';
@@ -23,6 +34,24 @@ export interface Routed {
   /** What the session depends on no longer holds. */
   depose(why: string): void;
 }
+
+/** A client that looks for a server. */
+export type Seeker = {
+  readonly wish: ReadWish;
+  /** How long it has waited for its wish. */
+  readonly waitedMs: number;
+  /** Servers that just failed it. */
+  readonly avoid: ReadonlySet<MemberId>;
+};
+
+/** How the wishes of clients ended. */
+export type WishCounts = {
+  readonly byStandby: number;
+  readonly byLeader: number;
+  readonly unmet: number;
+  readonly lost: number;
+  readonly faulty: number;
+};
 
 export type RouterSettings = HoldLimits & ReadOnlyPolicy;
 
@@ -48,6 +77,7 @@ export class Router {
   #held = 0;
   #cut = 0;
   #refused = 0;
+  #wishes: WishCounts = { byStandby: 0, byLeader: 0, unmet: 0, lost: 0, faulty: 0 };
 
   constructor(view: ViewFollower, settings: RouterSettings, log: Logger) {
     this.#view = view;
@@ -58,15 +88,32 @@ export class Router {
     });
   }
 
-  route(port: Port, avoid: ReadonlySet<MemberId>): Route {
-    if (port === 'rw') return routeReadWrite(this.#view.current);
+  route(port: Port, seeker: Seeker): ReadRoute {
+    const question = { nowMs: monotonicMs(), wish: seeker.wish, waitedMs: seeker.waitedMs };
+    if (port === 'rw') return routeToLeader(this.#view.current, this.#settings, question);
     this.#turn += 1;
-    const load = { sessionsOn: (member: MemberId) => this.#sessionsOn.get(member) ?? 0, turn: this.#turn, avoid };
-    return routeReadOnly(this.#view.current, this.#settings, load, monotonicMs());
+    const load = { sessionsOn: (member: MemberId) => this.#sessionsOn.get(member) ?? 0, turn: this.#turn, avoid: seeker.avoid };
+    return routeReadOnly(this.#view.current, this.#settings, load, question);
+  }
+
+  /** Where a read-write session without any wish would go now; null: it would be held. */
+  get readWriteTarget(): MemberId | null {
+    const route = routeReadWrite(this.#view.current);
+    return route.kind === 'target' ? route.target.bond.member : null;
+  }
+
+  /** What the leader's mode is; null before the first record. */
+  get mode(): DurabilityMode | null {
+    return this.#view.current.leader?.mode ?? null;
   }
 
   isKnownClosed(target: Target): boolean {
     return isKnownClosed(this.#view.current, target, monotonicMs());
+  }
+
+  /** Clients wait for a replay: the agents are asked more often, as long as this is called again and again. */
+  hurry(): void {
+    this.#view.hurry();
   }
 
   /** Asks the agent of a target now, because a client waits for the answer. */
@@ -120,6 +167,14 @@ export class Router {
 
   countRefusal(): void {
     this.#refused += 1;
+  }
+
+  countWish(outcome: keyof WishCounts): void {
+    this.#wishes = { ...this.#wishes, [outcome]: this.#wishes[outcome] + 1 };
+  }
+
+  get wishes(): WishCounts {
+    return this.#wishes;
   }
 
   countCut(): void {

@@ -8,11 +8,12 @@ import { monotonicMs } from '../shared/runtime/clock.ts';
 import { sleep } from '../shared/runtime/deadline.ts';
 import type { AgentClient } from './agent-client.ts';
 import { judgeFirstError } from './core/first-reply.ts';
-import type { Route, Target } from './core/route.ts';
+import { NO_WISH, type ReadWish } from './core/read-wish.ts';
+import type { ReadRoute, Target } from './core/route.ts';
 import { ask, dial, type Answered } from './dial.ts';
 import type { Router, Routed } from './router.ts';
 import type { Turnstile } from './turnstile.ts';
-import { ERROR_TYPE, firstError, hasWholeMessage, noServer, TOO_MANY_HELD, type Refusal } from './wire/error-response.ts';
+import { firstError, isJudgeable, noServer, TOO_MANY_HELD, wishLost, wishUnmet, type Refusal } from './wire/error-response.ts';
 
 export type Reached = {
   readonly target: Target;
@@ -33,6 +34,13 @@ export type Errand =
   | { readonly kind: 'ssl-request'; readonly packet: Buffer }
   /** TLS from the first byte: being connected is all that can be seen. */
   | { readonly kind: 'direct-tls' };
+
+export type SeekTask = {
+  readonly errand: Errand;
+  readonly wish: ReadWish;
+  /** Aborted when the client has left. */
+  readonly gone: AbortSignal;
+};
 
 export type SeekDeps = { readonly router: Router; readonly agents: AgentClient; readonly turnstile: Turnstile };
 
@@ -60,12 +68,16 @@ export class Seek {
   readonly #gone: AbortSignal;
   readonly #avoid = new Set<MemberId>();
   #attempt: AbortController | null = null;
+  readonly #wish: ReadWish;
   #heldSinceMs: number | null = null;
+  /** Since when servers are there that do not show what the client wants to see; null: not so. */
+  #behindSinceMs: number | null = null;
   /** The member whose agent said, before the present attempt, that it lets clients in. */
   #saidOpen: MemberId | null = null;
 
-  constructor(deps: SeekDeps, session: Routed, errand: Errand, gone: AbortSignal) {
+  constructor(deps: SeekDeps, session: Routed, { errand, wish, gone }: SeekTask) {
     this.#deps = deps;
+    this.#wish = wish;
     this.#session = session;
     this.#errand = errand;
     this.#gone = gone;
@@ -92,12 +104,17 @@ export class Seek {
     let open = warm;
     for (;;) {
       if (this.#gone.aborted) return { kind: 'gone' };
-      const route: Route = open === null ? router.route(this.#session.port, this.#avoid) : { kind: 'target', target: open.target };
-      let why = route.kind === 'none' ? route.why : '';
+      const route: ReadRoute = open === null ? this.#route() : { kind: 'target', target: open.target };
+      const refusal = this.#refusalOf(route);
+      if (refusal !== null) return { kind: 'refused', refusal };
+      let why = route.kind === 'none' || route.kind === 'behind' ? route.why : '';
       let isClosed = false;
       if (route.kind === 'target') {
         const attempt = await this.#try(route.target, open?.socket ?? null);
-        if (attempt.kind === 'reached') return attempt;
+        if (attempt.kind === 'reached') {
+          this.#countWish(attempt.reached.target);
+          return attempt;
+        }
         open = null;
         isClosed = attempt.kind === 'closed';
         why = `${route.target.name}: ${attempt.why}`;
@@ -105,17 +122,58 @@ export class Seek {
       }
       if (this.#gone.aborted) return { kind: 'gone' };
       const decision = router.decideHold(this.#heldSinceMs, route.kind === 'none' ? route.waitMs : null);
-      if (decision.kind === 'expired') return { kind: 'refused', refusal: noServer(why) };
-      if (decision.kind === 'full') return { kind: 'refused', refusal: TOO_MANY_HELD };
+      if (decision.kind !== 'wait') {
+        if (route.kind !== 'behind') return { kind: 'refused', refusal: decision.kind === 'full' ? TOO_MANY_HELD : noServer(why) };
+        // There is no room or no time to wait for a standby, but the leader may do.
+        this.#behindSinceMs = Number.NEGATIVE_INFINITY;
+        continue;
+      }
       if (this.#heldSinceMs === null) {
         this.#heldSinceMs = monotonicMs();
         router.enterHold();
       }
       if (route.kind === 'target' && isClosed) await this.#waitAtTheDoor(route.target, decision.forMs);
-      // After a failure every answer of an agent would be news; the pause keeps a refused connection from being repeated in a tight circle.
-      else if (route.kind === 'target') await sleep(Math.min(RETRY_MIN_MS + Math.random() * RETRY_SPREAD_MS, decision.forMs), this.#gone);
-      else await router.waitForNews(decision.forMs, this.#gone);
+      else await this.#wait(route, decision.forMs);
     }
+  }
+
+  #route(): ReadRoute {
+    const { router } = this.#deps;
+    const nowMs = monotonicMs();
+    const waitedMs = this.#behindSinceMs === null ? 0 : nowMs - this.#behindSinceMs;
+    const route = router.route(this.#session.port, { wish: this.#wish, waitedMs, avoid: this.#avoid });
+    if (route.kind === 'behind') this.#behindSinceMs ??= nowMs;
+    return route;
+  }
+
+  #refusalOf(route: ReadRoute): Refusal | null {
+    switch (route.kind) {
+      case 'target':
+      case 'none':
+      case 'behind':
+        return null;
+      case 'unmet':
+        this.#deps.router.countWish('unmet');
+        return wishUnmet(route.why);
+      case 'lost':
+        this.#deps.router.countWish('lost');
+        return wishLost();
+    }
+  }
+
+  #countWish({ bond }: Target): void {
+    if (this.#wish !== NO_WISH) this.#deps.router.countWish(bond.kind === 'standby' ? 'byStandby' : 'byLeader');
+  }
+
+  async #wait(route: ReadRoute, forMs: number): Promise<void> {
+    const { router } = this.#deps;
+    if (route.kind === 'target') {
+      // After a failure every answer of an agent would be news; the pause keeps a refused connection from being repeated in a tight circle.
+      await sleep(Math.min(RETRY_MIN_MS + Math.random() * RETRY_SPREAD_MS, forMs), this.#gone);
+      return;
+    }
+    if (route.kind === 'behind') router.hurry();
+    await router.waitForNews(route.kind === 'behind' ? Math.min(forMs, route.retryMs) : forMs, this.#gone);
   }
 
   /** However many wait, the agent is asked one question at a time, and all of them hear its answer. */
@@ -154,7 +212,7 @@ export class Seek {
     if (dialled.kind === 'failed') return dialled;
     const { socket } = dialled;
     if (this.#errand.kind === 'direct-tls') return { kind: 'reached', reached: { target, socket, firstWords: Buffer.alloc(0) } };
-    const isEnough = this.#errand.kind === 'startup' ? isFirstMessage : isOneByte;
+    const isEnough = this.#errand.kind === 'startup' ? isJudgeable : isOneByte;
     const answer = await ask(socket, this.#errand.packet, { isEnough, budgetMs: FIRST_WORDS_MS, signal });
     if (answer.kind === 'failed') return answer;
     const objection = this.#errand.kind === 'startup' ? await this.#objection(target, answer) : null;
@@ -186,14 +244,9 @@ export class Seek {
   async #isOpen(target: Target): Promise<boolean> {
     const { agents } = this.#deps;
     if (target.bond.kind === 'leader') return await agents.isOpenPrimary(target.agentUrl, ASK_AGENT_MS);
-    const fact = await agents.status(target.agentUrl, ASK_AGENT_MS);
+    const fact = await agents.status(target.agentUrl, { budgetMs: ASK_AGENT_MS, fresh: false });
     return fact?.postgres.kind === 'standby' || (fact?.postgres.kind === 'primary' && fact.postgres.open);
   }
-}
-
-/** An error has to be read to its end to be judged; of anything else the first byte is enough. */
-function isFirstMessage(bytes: Buffer): boolean {
-  return bytes[0] !== ERROR_TYPE || hasWholeMessage(bytes);
 }
 
 function isOneByte(bytes: Buffer): boolean {

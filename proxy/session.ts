@@ -3,8 +3,12 @@
  * answer for the server once the server has spoken, and never accept a second startup packet: after the first, bytes are only passed on.
  */
 import type { Socket } from 'node:net';
+import type { WeakCommit } from '../shared/domain/commit-strength.ts';
 import type { Logger } from '../shared/logging/logger.ts';
-import type { Opening } from './core/startup-parse.ts';
+import { weakCommitOf } from './core/commit-strength.ts';
+import { isWish, NO_WISH, readWish, type ReadWish } from './core/read-wish.ts';
+import { settingsOf, withoutSettings, type Setting } from './core/startup-options.ts';
+import { encodeStartup, type Opening } from './core/startup-parse.ts';
 import { MessageWalk } from './core/message-walk.ts';
 import type { Cancels } from './cancel.ts';
 import { Inlet } from './inlet.ts';
@@ -13,10 +17,20 @@ import type { Port, Routed } from './router.ts';
 import { Seek, type Errand, type Reached, type SeekDeps } from './seek.ts';
 import { ANSWER_PLAIN, ANSWER_TLS, encodePlainAnswer } from './wire/answers.ts';
 import { BACKEND_KEY_TYPE, cancelKey, decodeBackendKey } from './wire/backend-key.ts';
-import { COMMIT_UNKNOWN, DEPOSED, encodeFatal, noServer, protocolViolation, type Refusal } from './wire/error-response.ts';
+import {
+  COMMIT_UNKNOWN,
+  DEPOSED,
+  encodeFatal,
+  noServer,
+  protocolViolation,
+  weakCommitRefused,
+  wishFaulty,
+  type Refusal,
+} from './wire/error-response.ts';
+import type { WeakCommits } from './weak-commits.ts';
 import { NOTICE_TYPE, saysWaitWasCancelled } from './wire/notice.ts';
 
-export type SessionDeps = SeekDeps & { readonly cancels: Cancels; readonly log: Logger };
+export type SessionDeps = SeekDeps & { readonly cancels: Cancels; readonly weakCommits: WeakCommits; readonly log: Logger };
 
 /** As PostgreSQL's authentication_timeout: a client that has not even introduced itself by then never will. */
 const LOGIN_MS = 60_000;
@@ -36,6 +50,7 @@ export class Session implements Routed {
   #warm: Reached | null = null;
   #relay: Relay | null = null;
   #forgetKey: (() => void) | null = null;
+  #forgetWeak: (() => void) | null = null;
 
   constructor(deps: SessionDeps, port: Port, client: Socket, onClosed: () => void) {
     this.port = port;
@@ -94,7 +109,7 @@ export class Session implements Routed {
           if (!(await this.#askForTls(request, asked))) return;
           break;
         case 'direct-tls':
-          await this.#attach({ kind: 'direct-tls' }, null);
+          await this.#attach({ kind: 'direct-tls' });
           return;
         case 'cancel':
           await this.#deps.cancels.forward(
@@ -104,18 +119,63 @@ export class Session implements Routed {
           );
           return;
         case 'startup':
-          await this.#attach(
-            { kind: 'startup', packet: this.#inlet.take(request.length) },
-            new MessageWalk([BACKEND_KEY_TYPE, NOTICE_TYPE]),
-          );
+          await this.#startUp(request);
           return;
       }
     }
   }
 
+  async #startUp(request: Extract<Opening, { kind: 'startup' }>): Promise<void> {
+    const settings = settingsOf(request.parameters);
+    const reading = readWish(settings);
+    if (reading.kind === 'faulty') {
+      this.#deps.router.countWish('faulty');
+      this.#deps.router.countRefusal();
+      this.#refuse(wishFaulty(reading.name, reading.why));
+      return;
+    }
+    const { wish } = reading;
+    const taken = this.#inlet.take(request.length);
+    const kept = withoutSettings(request.parameters, isWish);
+    const packet = kept === request.parameters ? taken : Buffer.from(encodeStartup(request.minor, kept));
+    // The server that declined TLS was chosen before anybody knew of the wish.
+    if (wish !== NO_WISH) this.#dropWarm();
+    // What the mode promises is known as soon as a leader is; before that, nobody is refused for it.
+    if (this.#refusesWeak(settings)) return;
+    const reached = await this.#find({ kind: 'startup', packet }, wish);
+    if (reached === null) return;
+    if (this.#refusesWeak(settings)) {
+      reached.socket.destroy();
+      return;
+    }
+    const weak = this.#weakCommit(settings);
+    if (weak !== null) this.#forgetWeak = this.#deps.weakCommits.enter(weak);
+    this.#relayTo(reached, new MessageWalk([BACKEND_KEY_TYPE, NOTICE_TYPE]));
+  }
+
+  /** True: the session has been refused, because its commits would be weaker than is allowed here. */
+  #refusesWeak(settings: readonly Setting[]): boolean {
+    const { weakCommits } = this.#deps;
+    const weak = weakCommits.policy === 'forbid' ? this.#weakCommit(settings) : null;
+    if (weak === null) return false;
+    weakCommits.countRefusal();
+    this.#deps.router.countRefusal();
+    this.#refuse(weakCommitRefused(weak));
+    return true;
+  }
+
+  #weakCommit(settings: readonly Setting[]): WeakCommit | null {
+    const { mode } = this.#deps.router;
+    return mode === null ? null : weakCommitOf(settings, mode);
+  }
+
   /** True: the client may go on in the clear. */
   #declineGss(request: Extract<Opening, { kind: 'gss-request' }>, asked: Asked): boolean {
-    if (asked.gss || !this.#takeAlone(request.length)) return false;
+    if (asked.gss) {
+      this.#refuse(protocolViolation('a second GSSENCRequest'));
+      return false;
+    }
+    if (!this.#takeAlone(request.length)) return false;
     asked.gss = true;
     this.#client.write(encodePlainAnswer());
     return true;
@@ -149,16 +209,16 @@ export class Session implements Routed {
     return false;
   }
 
-  async #attach(errand: Errand, walk: MessageWalk | null): Promise<void> {
+  async #attach(errand: Errand): Promise<void> {
     const reached = await this.#find(errand);
-    if (reached !== null) this.#relayTo(reached, walk);
+    if (reached !== null) this.#relayTo(reached, null);
   }
 
   /** A server, or null when the client has been refused or has left. */
-  async #find(errand: Errand): Promise<Reached | null> {
+  async #find(errand: Errand, wish: ReadWish = NO_WISH): Promise<Reached | null> {
     const warm = this.#warm;
     this.#warm = null;
-    this.#seek = new Seek(this.#deps, this, errand, this.#inlet.gone);
+    this.#seek = new Seek(this.#deps, this, { errand, wish, gone: this.#inlet.gone });
     const outcome = await this.#seek.run(warm);
     this.#seek = null;
     switch (outcome.kind) {
@@ -230,6 +290,8 @@ export class Session implements Routed {
   #close(): void {
     this.#dropWarm();
     this.#forgetKey?.();
+    this.#forgetWeak?.();
+    this.#forgetWeak = null;
     if (!this.#client.writableEnded) this.#client.destroy();
     this.#onClosed();
   }

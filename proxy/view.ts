@@ -29,6 +29,8 @@ export type ViewHealth = {
 };
 
 const POLL_MS = 500;
+/** Between two rounds of questions while clients wait for a replay. */
+const HURRY_MS = 25;
 const POLL_BUDGET_MS = 1_000;
 
 export class ViewFollower {
@@ -43,6 +45,8 @@ export class ViewFollower {
   #lostWhy: string | null = null;
   #subscription: Subscription | null = null;
   #timer: NodeJS.Timeout | null = null;
+  #hurryTimer: NodeJS.Timeout | null = null;
+  #hurriedAtMs = Number.NEGATIVE_INFINITY;
 
   constructor(options: ViewOptions) {
     this.#options = options;
@@ -60,6 +64,7 @@ export class ViewFollower {
     this.#subscription?.close();
     this.#subscription = null;
     if (this.#timer !== null) clearInterval(this.#timer);
+    if (this.#hurryTimer !== null) clearTimeout(this.#hurryTimer);
     this.#listeners.clear();
   }
 
@@ -79,6 +84,17 @@ export class ViewFollower {
   /** Asks one node's agent now. */
   refresh(name: NodeName): void {
     void this.#poll(name, 'unless-asked');
+  }
+
+  /** One more round of questions soon, each of which makes an agent look at its PostgreSQL now. However many call, the rounds keep their distance. */
+  hurry(): void {
+    if (this.#hurryTimer !== null || this.#subscription === null) return;
+    const inMs = Math.max(0, this.#hurriedAtMs + HURRY_MS - monotonicMs());
+    this.#hurryTimer = setTimeout(() => {
+      this.#hurryTimer = null;
+      this.#hurriedAtMs = monotonicMs();
+      for (const name of this.#view.nodes.keys()) void this.#poll(name, 'again');
+    }, inMs);
   }
 
   readonly #onHint = (hint: Hint): void => {
@@ -176,11 +192,12 @@ export class ViewFollower {
     }
     this.#polling.add(name);
     const askedAtMs = monotonicMs();
-    const fact = await this.#options.agents.status(node.record.agentUrl, POLL_BUDGET_MS);
+    const { agents } = this.#options;
+    const fact = await agents.status(node.record.agentUrl, { budgetMs: POLL_BUDGET_MS, fresh: when === 'again' });
     this.#polling.delete(name);
     if (this.#subscription === null) return;
     this.#publish(fact === null ? withSilence(this.#view, name, askedAtMs) : withFact(this.#view, name, fact));
-    if (this.#again.delete(name)) void this.#poll(name, 'unless-asked');
+    if (this.#again.delete(name)) void this.#poll(name, 'again');
   }
 
   #publish(view: View): void {

@@ -233,6 +233,16 @@ export const ERRORS = {
     retryable: true,
     exitCode: 3,
   },
+  /**
+   * `ALTER ROLE` or `ALTER DATABASE … SET synchronous_commit` reaches below what the mode promises: whoever logs in there is told that a commit is done
+   * before a standby has it (quorum mode), or before the disk has it. Such commits can be lost in a failover, and no other commit can.
+   */
+  'PGB-1333': {
+    title: 'A role or database weakens synchronous_commit',
+    hint: 'End it with `ALTER ROLE … RESET synchronous_commit` (or ALTER DATABASE), or accept that these commits may be lost in a failover.',
+    retryable: false,
+    exitCode: 3,
+  },
   /** The switchover was not begun, and nothing has changed. The detail names the condition. */
   'PGB-1401': {
     title: 'The switchover was refused',
@@ -323,6 +333,40 @@ export const ERRORS = {
   },
   /** The request body is longer than the server accepts. */
   'PGB-1604': { title: 'The request is too large', hint: 'Send a smaller body.', retryable: false, exitCode: 2 },
+  /** Told to a client of the proxy (SQLSTATE 42501): its startup parameters ask for weaker commits, and `weakCommits: forbid` is configured. */
+  'PGB-1701': {
+    title: 'A weaker commit than this cluster promises is forbidden here',
+    hint: 'Connect without synchronous_commit in the options or parameters, or ask the operator of the proxy for `weakCommits: allow`.',
+    retryable: false,
+    exitCode: 3,
+  },
+  /**
+   * Told to a client of the proxy (SQLSTATE 57P03): within `roWaitMs` no standby replayed what `pgbaton.after` or `pgbaton.max_staleness_ms` asks for, and the
+   * leader is not allowed to take its place (`roFallback: refuse`), or no leader of the token's timeline came to be known.
+   */
+  'PGB-1702': {
+    title: 'No server shows what the session wants to see',
+    hint: 'Connect again, or without the wish; look at the lag of the standbys with `pgbaton list`.',
+    retryable: true,
+    exitCode: 4,
+  },
+  /**
+   * Told to a client of the proxy (SQLSTATE 55000): the token in `pgbaton.after` was taken on a timeline that a failover cut off before that position (async
+   * mode), or that this cluster never had. What was written there may be gone for ever.
+   */
+  'PGB-1703': {
+    title: 'The token belongs to a history that is not this cluster’s',
+    hint: 'Take the write for lost until a look at the leader shows it, and connect without the token.',
+    retryable: false,
+    exitCode: 3,
+  },
+  /** Told to a client of the proxy (SQLSTATE 22023): a `pgbaton.…` startup parameter is unknown or its value cannot be read. */
+  'PGB-1704': {
+    title: 'A pgbaton parameter of the connection is wrong',
+    hint: 'docs/READS.md has the parameters and how to take a token.',
+    retryable: false,
+    exitCode: 2,
+  },
   /** A defect in pgbaton. When it happens in an agent, the agent has fenced its PostgreSQL before it ended. */
   'PGB-1999': {
     title: 'Internal error',

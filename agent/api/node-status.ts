@@ -99,6 +99,7 @@ export function nodeStatusOf(parts: {
     history: extent === null ? null : historyToJson(extent.history, (value) => formatLsn(lsn(value))),
     receivedLsn: extent === null ? null : formatLsn(extent.lsn),
     replayedLsn: running === null ? null : formatNullable(running.inRecovery ? running.replayedLsn : running.flushedLsn),
+    seenAgeMs: running === null ? null : Math.max(0, Math.ceil(facts.nowMs - facts.server.seenAtMs)),
     lagBytes: lagBytes(facts),
     pids: {
       agent: process.pid,

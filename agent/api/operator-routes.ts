@@ -38,6 +38,7 @@ const failoverBody = z.object({ to: z.string(), force: z.boolean().default(false
 const PEER_TIMEOUT_MS = 700;
 
 export function addOperatorRoutes(app: FastifyInstance, parts: OperatorRoutesParts): void {
+  const { loop } = parts;
   const onRequest = requireToken(parts.config.secrets.peerToken);
   const status = (): NodeStatus =>
     nodeStatusOf({
@@ -56,7 +57,11 @@ export function addOperatorRoutes(app: FastifyInstance, parts: OperatorRoutesPar
       return { healthy: isHealthy(body, { path, lagBytesMax: lag }), body };
     });
   }
-  app.get('/status', async () => status());
+  app.get('/status', async (request) => {
+    // A proxy whose clients wait for a replay cannot wait for the next ordinary look.
+    if (z.object({ fresh: z.string() }).safeParse(request.query).success) await loop.fresh();
+    return status();
+  });
   app.get('/cluster', async () => clusterStatus(parts, status()));
   app.get('/history', async () => ({
     entries: parts

@@ -2,6 +2,8 @@
  * Trouble that stands and that an operator has to hear of, in words that stay the same while it lasts, so that a log of edges tells it once. It
  * is shown and logged; no decision may rest on it.
  */
+import { weaknessOf } from '../../shared/domain/commit-strength.ts';
+import type { CommitOverride } from '../postgres/port.ts';
 import type { JobKind } from './actions.ts';
 import type { Facts } from './facts.ts';
 import { whySick } from './health.ts';
@@ -48,6 +50,25 @@ const NO_GUARD: Alarm = {
   code: 'PGB-1320',
   detail: 'no guard answers: PostgreSQL is not started here; its log says why it ended, or who else owns the data directory',
 };
+
+/** Told in full up to here; the catalog has the rest. */
+const OVERRIDES_TOLD = 5;
+
+/** What commits less than the mode promises by the word of a role or database. On the primary alone: the standbys hold the same catalog. */
+export function weakOverrides(facts: Facts, overrides: readonly CommitOverride[]): readonly Alarm[] {
+  const { state } = facts.server;
+  if (state.kind !== 'running' || state.facts.inRecovery) return [];
+  const weak = overrides.filter(({ value }) => weaknessOf(value, facts.self.policy.mode) !== null);
+  if (weak.length === 0) return [];
+  const told = weak.slice(0, OVERRIDES_TOLD).map(wordOf).join(', ');
+  const more = weak.length > OVERRIDES_TOLD ? ` and ${String(weak.length - OVERRIDES_TOLD)} more` : '';
+  return [{ key: 'commit-overrides', code: 'PGB-1333', detail: `commits may be lost in a failover: ${told}${more}` }];
+}
+
+function wordOf({ role, database, value }: CommitOverride): string {
+  const who = [role === null ? null : `role ${role}`, database === null ? null : `database ${database}`].filter((part) => part !== null);
+  return `${who.length === 0 ? 'every role' : who.join(' in ')} has synchronous_commit = ${value}`;
+}
 
 function failingJobs({ failures, nowMs, server }: Facts): readonly Alarm[] {
   return [...failures].flatMap(([kind, { atMs, count, why }]) => {

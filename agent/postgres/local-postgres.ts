@@ -17,11 +17,12 @@ import { adopt, initialize, type Made } from './bootstrap.ts';
 import { clone, type CloneOptions } from './clone.ts';
 import { classifyFailure, ControlSession } from './control-connection.ts';
 import { REPLICATION_ROLE } from './hba.ts';
+import { readCommitOverrides } from './commit-overrides.ts';
 import { findBinDir, readMajorVersion, type LocalContext } from './context.ts';
 import { discardDirectory } from './data-directory.ts';
 import { asOutcome, DONE, failed, LocalServer, poll } from './local-server.ts';
 import { Observer } from './observe.ts';
-import type { Follow, Outcome, Postgres, ServerFacts, ServerState, StartAs, SyncSetting } from './port.ts';
+import type { CommitOverride, Follow, Outcome, Postgres, ServerFacts, ServerState, StartAs, SyncSetting } from './port.ts';
 import { promote, type PromoteOptions } from './promote.ts';
 import { Pulse } from './pulse.ts';
 import { rewind, type RewindOptions } from './rewind.ts';
@@ -190,6 +191,10 @@ class LocalPostgres implements Postgres {
       // A refusal in words comes from a living server; anything else is silence.
       return error instanceof Error && 'severity' in error;
     }
+  }
+
+  async commitOverrides(deadlineMs: number): Promise<readonly CommitOverride[] | null> {
+    return this.#server.postmasterPid() === null ? null : readCommitOverrides(this.#server, deadlineMs);
   }
 
   stroke(deadlineMs: number): Promise<Outcome> {

@@ -76,6 +76,9 @@ export type SyncSetting =
   /** `FIRST k ("gen-<n>", members)`: the stepping stone that makes a change of k visible in the walsenders' priorities. */
   | { readonly kind: 'first'; readonly set: MemberSet; readonly generation: number };
 
+/** `ALTER ROLE role IN DATABASE database SET synchronous_commit = value`; null: all of them. */
+export type CommitOverride = { readonly role: string | null; readonly database: string | null; readonly value: string };
+
 export type Outcome = { readonly kind: 'done' } | { readonly kind: 'failed'; readonly code: string; readonly why: string };
 
 export interface Postgres {
@@ -138,6 +141,9 @@ export interface Postgres {
   stroke(deadlineMs: number): Promise<Outcome>;
   /** Opens a session of its own and asks it something. `full`: refused for want of room. */
   knock(deadlineMs: number): Promise<'answered' | 'full' | 'silent'>;
+
+  /** Roles and databases with a `synchronous_commit` of their own. Null: nobody can tell at present. Display only. */
+  commitOverrides(deadlineMs: number): Promise<readonly CommitOverride[] | null>;
 
   /** Writes and reloads the setting; resolves when the file is in place and the reload sent. Proof is `proveSync`. */
   writeSync(setting: SyncSetting, signal: AbortSignal): Promise<Outcome>;

@@ -14,7 +14,8 @@ export function renderList(cluster: ClusterStatus): string {
       HEAD,
       cluster.nodes.map((node) => listRow(node, cluster.leader)),
     ) +
-    operationLine(cluster)
+    operationLine(cluster) +
+    alarmLines(cluster)
   );
 }
 
@@ -69,6 +70,11 @@ function operationLine({ operation }: ClusterStatus): string {
   if (operation === null) return '';
   const why = operation.why === null ? '' : `: ${operation.why}`;
   return `${operation.kind} ${operation.from} → ${operation.to}: ${operation.stage}${why}\n`;
+}
+
+/** What an operator has to hear of; each begins with its code. */
+function alarmLines({ nodes }: ClusterStatus): string {
+  return nodes.flatMap((node) => ('unreachable' in node ? [] : node.alarms.map((alarm) => `! ${node.name}: ${alarm}\n`))).join('');
 }
 
 export function renderTopology(cluster: ClusterStatus): string {

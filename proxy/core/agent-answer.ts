@@ -4,6 +4,9 @@
  */
 import { z } from 'zod';
 import { epoch } from '../../shared/domain/epoch.ts';
+import { parseLsn } from '../../shared/domain/lsn.ts';
+import { timelineId, type Ancestor } from '../../shared/domain/timeline.ts';
+import type { WalExtent } from '../../shared/domain/wal-position.ts';
 import type { NodeFact } from './view.ts';
 
 const postgresStatus = z.discriminatedUnion('kind', [
@@ -15,6 +18,8 @@ const postgresStatus = z.discriminatedUnion('kind', [
   z.object({ kind: z.literal('unknown'), why: z.string() }),
 ]);
 
+const timelineSchema = z.number().int().min(1).max(0xffff_ffff);
+
 const nodeStatus = z.object({
   member: z.string().nullable(),
   postgres: postgresStatus,
@@ -23,11 +28,38 @@ const nodeStatus = z.object({
     .regex(/^[0-9]{1,20}$/)
     .nullable(),
   lagBytes: z.number().min(0).nullable(),
+  // An agent of an older version says less; its node then serves whoever wishes for nothing.
+  history: z
+    .object({ timeline: timelineSchema, ancestors: z.array(z.object({ timeline: timelineSchema, end: z.string() })).max(10_000) })
+    .nullable()
+    .default(null),
+  replayedLsn: z.string().nullable().default(null),
+  seenAgeMs: z.number().min(0).nullable().default(null),
 });
 
 export function decodeNodeStatus(body: unknown, askedAtMs: number): NodeFact | null {
   const decoded = nodeStatus.safeParse(body);
   if (!decoded.success) return null;
-  const { member, postgres, lagBytes } = decoded.data;
-  return { member, postgres, lagBytes, epoch: decoded.data.epoch === null ? null : epoch(BigInt(decoded.data.epoch)), askedAtMs };
+  const { member, postgres, lagBytes, seenAgeMs } = decoded.data;
+  return {
+    member,
+    postgres,
+    lagBytes,
+    epoch: decoded.data.epoch === null ? null : epoch(BigInt(decoded.data.epoch)),
+    replayed: replayedOf(decoded.data),
+    seenAtMs: seenAgeMs === null ? null : askedAtMs - seenAgeMs,
+    askedAtMs,
+  };
+}
+
+/** Null when any part of it is missing or damaged: half a history would vouch for what it does not know. */
+function replayedOf({ history, replayedLsn }: z.output<typeof nodeStatus>): WalExtent | null {
+  const lsn = replayedLsn === null ? null : parseLsn(replayedLsn);
+  if (history === null || lsn === null) return null;
+  const ancestors = history.ancestors.flatMap(({ timeline, end: text }): Ancestor[] => {
+    const end = parseLsn(text);
+    return end === null ? [] : [{ timeline: timelineId(timeline), end }];
+  });
+  if (ancestors.length !== history.ancestors.length) return null;
+  return { history: { timeline: timelineId(history.timeline), ancestors }, lsn };
 }

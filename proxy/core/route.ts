@@ -5,7 +5,9 @@
 import { nameOf, type MemberId, type NodeName } from '../../shared/domain/node-id.ts';
 import type { Epoch } from '../../shared/domain/epoch.ts';
 import { pickStandby } from './pick-standby.ts';
-import { freshFact, type NodeView, type View } from './view.ts';
+import { judgeLeader, judgeStandby } from './freshness.ts';
+import type { ReadWish } from './read-wish.ts';
+import { freshFact, type NodeFact, type NodeView, type View } from './view.ts';
 
 /** What a session depends on: when it ceases to hold, the session is cut (cut.ts). */
 export type Bond =
@@ -25,11 +27,30 @@ export type Route =
   /** `waitMs`: the longest a client should wait for this to change; null: as long as it may be held at all. */
   | { readonly kind: 'none'; readonly why: string; readonly waitMs: number | null };
 
+/** Where a session goes that may wish for something. */
+export type ReadRoute =
+  | Route
+  /** The servers are there and have not replayed enough: ask again with every news, for no longer than `retryMs`. */
+  | { readonly kind: 'behind'; readonly why: string; readonly retryMs: number }
+  /** The same, and the time is over. */
+  | { readonly kind: 'unmet'; readonly why: string }
+  /** What the session wants to see belongs to a history that was cut off. */
+  | { readonly kind: 'lost' };
+
+export type Question = {
+  readonly nowMs: number;
+  readonly wish: ReadWish;
+  /** How long this client has waited for its wish already. */
+  readonly waitedMs: number;
+};
+
 export type ReadOnlyPolicy = {
   /** A standby further behind than this takes no new session. */
   readonly maxLagBytes: number;
   /** Who serves reads when no standby qualifies. */
   readonly fallback: 'primary' | 'refuse';
+  /** How long a session waits for a standby that shows what it wants to see. */
+  readonly waitMs: number;
 };
 
 /** After a failover the standbys need a moment to attach to the new leader; a cluster without any is told so soon. */
@@ -55,18 +76,50 @@ export function routeReadWrite(view: View): Route {
   return { kind: 'target', target: targetOf(name, node, { kind: 'leader', epoch: leader.epoch, member: leader.holder }) };
 }
 
-export function routeReadOnly(view: View, policy: ReadOnlyPolicy, load: Load, nowMs: number): Route {
-  const eligible = [...view.nodes].filter(([, node]) => isEligibleStandby(view, node, policy, nowMs));
-  const candidates = eligible.map(([, node]) => ({ member: node.record.member, sessions: load.sessionsOn(node.record.member) }));
-  const chosen = pickStandby(candidates, load);
-  const found = chosen === null ? undefined : eligible.find(([, node]) => node.record.member === chosen);
-  if (found !== undefined) {
-    const [name, node] = found;
-    return { kind: 'target', target: targetOf(name, node, { kind: 'standby', member: node.record.member }) };
+/** The leader, unless the client wants to see a history that is not the leader's. */
+export function routeToLeader(view: View, policy: ReadOnlyPolicy, question: Question): ReadRoute {
+  const route = routeReadWrite(view);
+  if (route.kind === 'none') return route;
+  switch (judgeLeader(view, question.wish)) {
+    case 'fit':
+      return route;
+    case 'lost':
+      return LOST;
+    case 'behind':
+      return waitOrGiveUp(policy, question, 'no leader of the timeline in pgbaton.after is known');
   }
-  const primary = routeReadWrite(view);
-  if (primary.kind === 'none' || policy.fallback === 'primary') return primary;
+}
+
+export function routeReadOnly(view: View, policy: ReadOnlyPolicy, load: Load, question: Question): ReadRoute {
+  const { nowMs, wish } = question;
+  const eligible = [...view.nodes].flatMap(([name, node]) => {
+    const fact = eligibleFact(view, node, policy, nowMs);
+    return fact === null ? [] : [{ name, node, fact, freshness: judgeStandby(fact, wish, { view, nowMs }) }];
+  });
+  const fit = eligible.filter(({ freshness }) => freshness === 'fit');
+  const candidates = fit.map(({ node: { record }, fact }) => ({
+    member: record.member,
+    sessions: load.sessionsOn(record.member),
+    lagShare: policy.maxLagBytes === 0 ? 0 : (fact.lagBytes ?? 0) / policy.maxLagBytes,
+  }));
+  const chosen = pickStandby(candidates, load);
+  const found = chosen === null ? undefined : fit.find(({ node }) => node.record.member === chosen);
+  if (found !== undefined)
+    return { kind: 'target', target: targetOf(found.name, found.node, { kind: 'standby', member: found.node.record.member }) };
+  if (eligible.some(({ freshness }) => freshness === 'lost')) return LOST;
+  // Behind by moments, as a rule: worth a short wait before the leader is burdened.
+  if (eligible.length > 0 && question.waitedMs < policy.waitMs) return waitOrGiveUp(policy, question, NOT_REPLAYED);
+  const primary = routeToLeader(view, policy, question);
+  if (primary.kind !== 'target' || policy.fallback === 'primary') return primary;
+  if (eligible.length > 0) return { kind: 'unmet', why: NOT_REPLAYED };
   return { kind: 'none', why: 'no standby is streaming within the lag limit', waitMs: STANDBY_SETTLE_MS };
+}
+
+const NOT_REPLAYED = 'no standby has replayed what the session wants to see';
+const LOST: ReadRoute = { kind: 'lost' };
+
+function waitOrGiveUp({ waitMs }: ReadOnlyPolicy, { waitedMs }: Question, why: string): ReadRoute {
+  return waitedMs < waitMs ? { kind: 'behind', why, retryMs: waitMs - waitedMs } : { kind: 'unmet', why };
 }
 
 /**
@@ -94,13 +147,14 @@ function nobody(why: string): Route {
   return { kind: 'none', why, waitMs: null };
 }
 
-function isEligibleStandby(view: View, node: NodeView, policy: ReadOnlyPolicy, nowMs: number): boolean {
+/** The recent fact about a standby that may take sessions; null: it may not. */
+function eligibleFact(view: View, node: NodeView, policy: ReadOnlyPolicy, nowMs: number): NodeFact | null {
   const { leader } = view;
-  if (leader === null || node.record.member === leader.holder || node.silentSinceMs !== null) return false;
+  if (leader === null || node.record.member === leader.holder || node.silentSinceMs !== null) return null;
   const fact = freshFact(node, node.record.member, nowMs);
-  if (fact === null || fact.postgres.kind !== 'standby' || !fact.postgres.streaming) return false;
+  if (fact === null || fact.postgres.kind !== 'standby' || !fact.postgres.streaming) return null;
   // A standby of an earlier epoch may stream from a deposed primary, or replay WAL that will be rewound.
-  return fact.epoch === leader.epoch && fact.lagBytes !== null && fact.lagBytes <= policy.maxLagBytes;
+  return fact.epoch === leader.epoch && fact.lagBytes !== null && fact.lagBytes <= policy.maxLagBytes ? fact : null;
 }
 
 function targetOf(name: NodeName, node: NodeView, bond: Bond): Target {

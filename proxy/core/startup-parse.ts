@@ -2,6 +2,9 @@
  * What the first bytes of a connection are (PostgreSQL documentation §55.2, §55.7): one pure function from the bytes received so far to one
  * answer. Whatever the bytes, it must never throw, never read past their end and never ask for more than the largest legal packet.
  */
+/** Name and value as the client sent them, one character a byte: nobody says in which encoding they are, and they must survive the way. */
+export type Parameter = readonly [name: string, value: string];
+
 export type Opening =
   | { readonly kind: 'incomplete' }
   /** A TLS record without an SSLRequest before it (PostgreSQL 17). */
@@ -9,7 +12,7 @@ export type Opening =
   | { readonly kind: 'ssl-request'; readonly length: number }
   | { readonly kind: 'gss-request'; readonly length: number }
   | { readonly kind: 'cancel'; readonly length: number; readonly pid: number; readonly secret: Uint8Array }
-  | { readonly kind: 'startup'; readonly length: number; readonly minor: number; readonly parameters: ReadonlyMap<string, string> }
+  | { readonly kind: 'startup'; readonly length: number; readonly minor: number; readonly parameters: readonly Parameter[] }
   | { readonly kind: 'unsupported'; readonly major: number; readonly minor: number }
   | { readonly kind: 'garbage'; readonly why: string };
 
@@ -64,24 +67,33 @@ function parseStartup(bytes: Uint8Array, length: number, code: number): Opening 
 }
 
 /** Name and value pairs, each ended by a zero byte, and one more zero byte at the very end; null when the layout is anything else. */
-function parseParameters(bytes: Uint8Array, from: number, end: number): ReadonlyMap<string, string> | null {
-  const parameters = new Map<string, string>();
+function parseParameters(bytes: Uint8Array, from: number, end: number): readonly Parameter[] | null {
+  const parameters: Parameter[] = [];
   let at = from;
   while (at < end && bytes[at] !== 0) {
     const nameEnd = bytes.indexOf(0, at);
     if (nameEnd < 0 || nameEnd + 1 >= end) return null;
     const valueEnd = bytes.indexOf(0, nameEnd + 1);
     if (valueEnd < 0 || valueEnd >= end) return null;
-    parameters.set(text(bytes, at, nameEnd), text(bytes, nameEnd + 1, valueEnd));
+    parameters.push([text(bytes, at, nameEnd), text(bytes, nameEnd + 1, valueEnd)]);
     at = valueEnd + 1;
   }
   return at === end - 1 ? parameters : null;
 }
 
-const decoder = new TextDecoder();
+/** The same packet with other parameters. The minor version is the client's affair and stays. */
+export function encodeStartup(minor: number, parameters: readonly Parameter[]): Uint8Array {
+  const body = `${parameters.map(([name, value]) => `${name}\0${value}\0`).join('')}\0`;
+  const length = MIN_PACKET_BYTES + body.length;
+  const packet = new Uint8Array(length);
+  new DataView(packet.buffer).setUint32(0, length);
+  new DataView(packet.buffer).setUint32(4, ((3 << 16) | minor) >>> 0);
+  for (let at = 0; at < body.length; at += 1) packet[MIN_PACKET_BYTES + at] = body.charCodeAt(at);
+  return packet;
+}
 
 function text(bytes: Uint8Array, from: number, end: number): string {
-  return decoder.decode(bytes.subarray(from, end));
+  return Array.from(bytes.subarray(from, end), (byte) => String.fromCharCode(byte)).join('');
 }
 
 function readUint32(bytes: Uint8Array, at: number): number {

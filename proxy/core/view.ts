@@ -7,9 +7,10 @@ import type { PostgresStatus } from '../../shared/domain/cluster-status.ts';
 import type { Epoch } from '../../shared/domain/epoch.ts';
 import type { LeaderRecord, NodeRecord } from '../../shared/domain/leader-record.ts';
 import type { MemberId, NodeName } from '../../shared/domain/node-id.ts';
+import { extentPosition, type WalExtent, type WalPosition } from '../../shared/domain/wal-position.ts';
 
 /** The part of the leader record that routing needs. */
-export type Leader = Pick<LeaderRecord, 'systemId' | 'epoch' | 'seq' | 'holder' | 'state'>;
+export type Leader = Pick<LeaderRecord, 'systemId' | 'epoch' | 'seq' | 'holder' | 'state' | 'mode' | 'timeline'>;
 
 /** The last answer of a node's agent, as far as routing needs it. */
 export type NodeFact = {
@@ -17,6 +18,10 @@ export type NodeFact = {
   readonly postgres: PostgresStatus;
   readonly epoch: Epoch | null;
   readonly lagBytes: number | null;
+  /** What a session there can see: the history, and how much of it is replayed (a primary: flushed). */
+  readonly replayed: WalExtent | null;
+  /** Monotonic, of this proxy: the agent looked at its PostgreSQL then or later. */
+  readonly seenAtMs: number | null;
   /** Monotonic, when the question was sent. */
   readonly askedAtMs: number;
 };
@@ -33,9 +38,18 @@ export type View = {
   /** Null before the first record was seen. */
   readonly leader: Leader | null;
   readonly nodes: ReadonlyMap<NodeName, NodeView>;
+  /** Where the leader was and when, oldest first; what a standby's age is measured by. */
+  readonly trail: readonly TrailPoint[];
 };
 
-export const EMPTY_VIEW: View = { leader: null, nodes: new Map() };
+/** Everything that was visible at `atMs` (monotonic) lies at or before `position`. */
+export type TrailPoint = { readonly atMs: number; readonly position: WalPosition };
+
+export const EMPTY_VIEW: View = { leader: null, nodes: new Map(), trail: [] };
+
+/** Two minutes of ordinary questions; while clients wait and the questions come thicker, points closer than this are not kept apart. */
+const TRAIL_POINTS = 256;
+const TRAIL_STEP_MS = 400;
 
 /** An answer older than this says nothing about now: several polls have gone by since. */
 export const FACT_FRESH_MS = 2_500;
@@ -52,7 +66,8 @@ export function judgeRecord(current: Leader | null, next: Leader): RecordNews {
 }
 
 export function leaderOf(record: LeaderRecord): Leader {
-  return { systemId: record.systemId, epoch: record.epoch, seq: record.seq, holder: record.holder, state: record.state };
+  const { systemId, epoch, seq, holder, state, mode, timeline } = record;
+  return { systemId, epoch, seq, holder, state, mode, timeline };
 }
 
 /** Facts are kept only while they speak of the incarnation that the node record names: another incarnation has another history. */
@@ -72,7 +87,21 @@ export function withoutNode(view: View, name: NodeName): View {
 export function withFact(view: View, name: NodeName, fact: NodeFact): View {
   const before = view.nodes.get(name);
   if (before === undefined) return view;
-  return { ...view, nodes: new Map(view.nodes).set(name, { ...before, fact, silentSinceMs: null }) };
+  const nodes = new Map(view.nodes).set(name, { ...before, fact, silentSinceMs: null });
+  return { ...view, nodes, trail: extendTrail(view, fact) };
+}
+
+/** Only a leader that is sure of its own right speaks for the present of the cluster. */
+function extendTrail({ leader, trail }: View, fact: NodeFact): readonly TrailPoint[] {
+  const { postgres, replayed, seenAtMs } = fact;
+  if (leader === null || fact.member !== leader.holder || fact.epoch !== leader.epoch) return trail;
+  if (postgres.kind !== 'primary' || !postgres.open || replayed === null || seenAtMs === null) return trail;
+  const last = trail.at(-1);
+  if (last !== undefined && last.atMs >= seenAtMs) return trail;
+  const point: TrailPoint = { atMs: seenAtMs, position: extentPosition(replayed) };
+  const beforeLast = trail.at(-2);
+  const kept = beforeLast !== undefined && seenAtMs - beforeLast.atMs < TRAIL_STEP_MS ? trail.slice(0, -1) : trail;
+  return [...kept.slice(1 - TRAIL_POINTS), point];
 }
 
 export function withSilence(view: View, name: NodeName, askedAtMs: number): View {

@@ -7,32 +7,47 @@ import { parseOpening, type Opening } from '../core/startup-parse.ts';
 /** What a client may send ahead while it waits for a server: a TLS hello, a password. */
 export const MAX_WAITING_BYTES = 65_536;
 
+const FIRST_BYTES = 512;
+
 export class OpeningBuffer {
-  #bytes: Buffer = Buffer.alloc(0);
+  /** Grows by doubling: a client that sends byte by byte must not make us copy everything with each of them. */
+  #room: Buffer = Buffer.alloc(0);
+  #from = 0;
+  #to = 0;
 
   /** False: the client sent more than anybody may send ahead. */
   add(chunk: Buffer): boolean {
-    if (this.#bytes.length + chunk.length > MAX_WAITING_BYTES) return false;
-    this.#bytes = this.#bytes.length === 0 ? chunk : Buffer.concat([this.#bytes, chunk]);
+    const length = this.length + chunk.length;
+    if (length > MAX_WAITING_BYTES) return false;
+    if (this.#to + chunk.length > this.#room.length) {
+      const room = Buffer.alloc(Math.max(FIRST_BYTES, 2 * length));
+      this.#room.copy(room, 0, this.#from, this.#to);
+      this.#room = room;
+      this.#to = this.length;
+      this.#from = 0;
+    }
+    chunk.copy(this.#room, this.#to);
+    this.#to += chunk.length;
     return true;
   }
 
   get length(): number {
-    return this.#bytes.length;
+    return this.#to - this.#from;
   }
 
   parse(): Opening {
-    return parseOpening(this.#bytes);
+    return parseOpening(this.#room.subarray(this.#from, this.#to));
   }
 
-  /** Removes and returns the first `length` bytes. */
+  /** Removes and returns the first `length` bytes. They are never written over: what comes later comes behind them, or into other room. */
   take(length: number): Buffer {
-    const taken = this.#bytes.subarray(0, length);
-    this.#bytes = this.#bytes.subarray(length);
+    const end = Math.min(this.#from + length, this.#to);
+    const taken = this.#room.subarray(this.#from, end);
+    this.#from = end;
     return taken;
   }
 
   takeAll(): Buffer {
-    return this.take(this.#bytes.length);
+    return this.take(this.length);
   }
 }

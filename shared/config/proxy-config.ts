@@ -6,6 +6,7 @@ import { clusterSchema, etcdSchema, hostSchema, logSchema, nameSchema, portSchem
 import type { EtcdConfig, LogConfig } from './sections.ts';
 
 export type RoFallback = 'primary' | 'refuse';
+export type WeakCommitPolicy = 'allow' | 'forbid';
 
 export type ProxyConfig = {
   readonly cluster: string;
@@ -19,6 +20,8 @@ export type ProxyConfig = {
   readonly holdMax: number;
   readonly maxLagBytes: number;
   readonly roFallback: RoFallback;
+  readonly roWaitMs: number;
+  readonly weakCommits: WeakCommitPolicy;
   readonly log: LogConfig;
 };
 
@@ -60,6 +63,21 @@ export const proxySchema = z
       .enum(['primary', 'refuse'])
       .default('primary')
       .describe('What happens to read-only connections when no standby is good enough: to the leader, or refused.'),
+    roWaitMs: z
+      .number()
+      .int()
+      .min(0)
+      .max(60_000)
+      .default(1_000)
+      .describe(
+        'How long a session with pgbaton.after or pgbaton.max_staleness_ms waits for a standby that has replayed enough, before roFallback applies. Milliseconds.',
+      ),
+    weakCommits: z
+      .enum(['allow', 'forbid'])
+      .default('allow')
+      .describe(
+        "Sessions that ask, when they connect, for a synchronous_commit below what the cluster's mode promises: let in and counted, or refused.",
+      ),
     log: logSchema,
   })
   .describe('Configuration of one pgbaton proxy');

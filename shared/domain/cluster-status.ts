@@ -36,6 +36,8 @@ export type NodeStatus = {
   } | null;
   readonly receivedLsn: string | null;
   readonly replayedLsn: string | null;
+  /** How long ago PostgreSQL was looked at for all this; null before the first look. */
+  readonly seenAgeMs: number | null;
   /** Standby: bytes behind the leader's last known position; null when unknown. */
   readonly lagBytes: number | null;
   readonly pids: { readonly agent: number; readonly guard: number | null; readonly postmaster: number | null };

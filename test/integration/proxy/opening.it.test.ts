@@ -1,8 +1,8 @@
 /** The first bytes of a connection: encryption requests, TLS, nonsense and cancel requests, against scripted servers. */
 import { describe, expect, it } from 'vitest';
-import { request } from './raw-client.ts';
+import { message, request, startupPacket } from './raw-client.ts';
 import { client, SSL_REQUEST, STARTUP, world } from './scenario.ts';
-import { AUTH_OK, backendKey, READY } from './scripted-server.ts';
+import { AUTH_OK, backendKey, fatal, READY } from './scripted-server.ts';
 
 const GSS_REQUEST = request(80_877_104);
 const KEY = Buffer.from([1, 2, 3, 4]);
@@ -105,6 +105,79 @@ describe('the first bytes', () => {
     probe.socket.end();
     await probe.untilEnd();
     expect([probe.bytes.length, serverA.sockets.length]).toEqual([0, 0]);
+  });
+});
+
+describe('a version that the server does not know', () => {
+  const NEGOTIATION = message('v', Buffer.concat([Buffer.from([0, 3, 0, 0, 0, 0, 0, 1]), Buffer.from('_pq_.test\0')]));
+  const GREASED = startupPacket({ user: 'ann', '_pq_.test': '1' }, 0x0003_270f);
+
+  it('is asked for as it was, and the answer is passed on', async () => {
+    const { world: w, a, serverA } = await world();
+    serverA.onFirst = (socket) => {
+      socket.write(NEGOTIATION.subarray(0, 7));
+      setTimeout(() => socket.write(Buffer.concat([NEGOTIATION.subarray(7), AUTH_OK, READY])), 30);
+    };
+    w.lead(a, 1);
+    const one = client(w.proxy.rwPort).send(GREASED);
+    await one.untilMessage('Z');
+    expect(one.messages.map(({ type }) => type)).toEqual(['v', 'R', 'Z']);
+    expect(serverA.heard[0]?.equals(GREASED)).toBe(true);
+  });
+
+  it('does not hide that the server starts up: the client is kept, and tried again', async () => {
+    const { world: w, a, serverA } = await world();
+    let refusals = 3;
+    serverA.onFirst = (socket) => {
+      refusals -= 1;
+      if (refusals < 0) socket.write(Buffer.concat([NEGOTIATION, AUTH_OK, READY]));
+      else socket.end(Buffer.concat([NEGOTIATION, fatal('57P03', 'the database system is starting up')]));
+    };
+    w.lead(a, 1);
+    const one = client(w.proxy.rwPort).send(GREASED);
+    await one.untilMessage('Z');
+    expect(one.messages.map(({ type }) => type)).toEqual(['v', 'R', 'Z']);
+    expect(serverA.sockets).toHaveLength(4);
+  });
+});
+
+describe('a second startup packet', () => {
+  it('is bytes like any other: the server sees it, and nobody is routed by it', async () => {
+    const { world: w, a, serverA, serverB } = await world();
+    w.lead(a, 1);
+    const one = client(w.proxy.rwPort).send(STARTUP);
+    await one.untilMessage('Z');
+    one.send(startupPacket({ user: 'eve', options: '-c pgbaton.after=nonsense' }));
+    await one.until('the server has it', () => (serverA.heard[0]?.length ?? 0) > STARTUP.length);
+    expect(serverA.heard[0]?.subarray(STARTUP.length).equals(startupPacket({ user: 'eve', options: '-c pgbaton.after=nonsense' }))).toBe(
+      true,
+    );
+    expect([one.ended, serverB.sockets.length]).toEqual(['open', 0]);
+  });
+});
+
+describe('strangers', () => {
+  it('with bytes of any kind leave the proxy as it was', async () => {
+    const { world: w, a } = await world({ holdMs: 200 });
+    w.lead(a, 1);
+    await w.until('the leader is known', ({ leader }) => leader !== null);
+    const starts = [
+      SSL_REQUEST,
+      GSS_REQUEST,
+      STARTUP,
+      Buffer.concat([STARTUP, STARTUP]),
+      request(80_877_102, Buffer.alloc(8)),
+      Buffer.from([0x16]),
+    ];
+    const strangers = Array.from({ length: 200 }, (_, index) => {
+      const noise = Buffer.from(Array.from({ length: index * 7 }, (__, at) => (at * 31 + index * 17) % 256));
+      const one = client(index % 2 === 0 ? w.proxy.rwPort : w.proxy.roPort);
+      one.send(Buffer.concat([starts[index % (starts.length + 1)] ?? Buffer.alloc(0), noise]));
+      return one;
+    });
+    await client(w.proxy.rwPort).send(STARTUP).untilMessage('Z');
+    for (const one of strangers) one.socket.resetAndDestroy();
+    await w.until('nobody is left', ({ counts }) => counts.held === 0 && counts.rwSessions <= 1 && counts.roSessions === 0);
   });
 });
 

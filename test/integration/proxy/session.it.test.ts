@@ -2,7 +2,7 @@
 import { describe, expect, it } from 'vitest';
 import { lsn } from '../../../shared/domain/lsn.ts';
 import { timelineId } from '../../../shared/domain/timeline.ts';
-import { message } from './raw-client.ts';
+import { message, startupPacket } from './raw-client.ts';
 import { client, STARTUP, world } from './scenario.ts';
 import { AUTH_OK, fatal, READY, type ScriptedServer } from './scripted-server.ts';
 import { FakeNode } from './world.ts';
@@ -323,5 +323,45 @@ describe('what the proxy tells about itself', () => {
     });
     await w.proxy.close();
     expect(w.presence()).toBeNull();
+  });
+});
+
+describe('a client that asks for weaker commits than the mode promises', () => {
+  const weak = (value: string): Buffer => startupPacket({ user: 'ann', options: `-c synchronous_commit=${value}` });
+
+  it('is let in unchanged, and counted by its value while it is there and ever after', async () => {
+    const { world: w, a, serverA } = await world();
+    w.lead(a, 1);
+    const off = client(w.proxy.rwPort).send(weak('off'));
+    const local = client(w.proxy.rwPort).send(startupPacket({ user: 'ann', synchronous_commit: 'local' }));
+    const enough = client(w.proxy.rwPort).send(weak('remote_apply'));
+    for (const one of [off, local, enough]) await one.untilMessage('Z');
+    expect(serverA.heard.some((heard) => heard.equals(weak('off')))).toBe(true);
+    expect((await w.status()).weakCommits).toEqual({
+      policy: 'allow',
+      sessions: { off: { open: 1, total: 1 }, local: { open: 1, total: 1 }, remote_write: { open: 0, total: 0 } },
+      refused: 0,
+    });
+    off.close();
+    await w.until('one is gone', ({ weakCommits }) => weakCommits.sessions.off.open === 0);
+    expect((await w.status()).weakCommits.sessions.off.total).toBe(1);
+    const metrics = await (await fetch(`http://127.0.0.1:${String(w.proxy.apiPort)}/metrics`)).text();
+    expect(metrics).toContain('pgbaton_proxy_weak_commit_sessions{value="local"} 1\n');
+    expect(metrics).toContain('pgbaton_proxy_weak_commit_sessions_total{value="off"} 1\n');
+  });
+
+  it('is refused with 42501 and a hint where that is forbidden, held or not, and no server is left with it', async () => {
+    const { world: w, a, serverA } = await world({ weakCommits: 'forbid' });
+    const early = client(w.proxy.rwPort).send(weak('off'));
+    await w.until('it is held', ({ counts }) => counts.held === 1);
+    w.lead(a, 1);
+    await early.untilEnd();
+    const late = client(w.proxy.rwPort).send(weak('remote_write'));
+    await late.untilEnd();
+    expect([early.errorCode, late.errorCode]).toEqual(['42501', '42501']);
+    expect(late.messages[0]?.body.toString()).toMatch(/remote_write.*\0DPGB-1701\0H.*weakCommits/);
+    await late.until('the server is rid of it', () => serverA.sockets.every(({ destroyed }) => destroyed));
+    await client(w.proxy.rwPort).send(weak('on')).untilMessage('Z');
+    expect((await w.status()).weakCommits).toMatchObject({ policy: 'forbid', refused: 2 });
   });
 });

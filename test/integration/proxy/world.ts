@@ -20,12 +20,24 @@ import { until } from '../../support/until.ts';
 
 const keys = keysOf('test');
 
-export type FakeAgentAnswers = { postgres: PostgresStatus; epoch: string; lagBytes: number | null; primaryCode: number };
+export type FakeAgentAnswers = {
+  postgres: PostgresStatus;
+  epoch: string;
+  lagBytes: number | null;
+  primaryCode: number;
+  replayedLsn: string | null;
+};
 
 export class FakeNode {
   readonly member: MemberId;
   readonly nodeName: string;
-  readonly answers: FakeAgentAnswers = { postgres: { kind: 'primary', open: true }, epoch: '1', lagBytes: 0, primaryCode: 200 };
+  readonly answers: FakeAgentAnswers = {
+    postgres: { kind: 'primary', open: true },
+    epoch: '1',
+    lagBytes: 0,
+    primaryCode: 200,
+    replayedLsn: '0/100',
+  };
   readonly #server: Server;
   #agentPort = 0;
   pgPort: number;
@@ -36,8 +48,9 @@ export class FakeNode {
     this.pgPort = pgPort;
     this.#server = createServer((request, response) => {
       if (request.url === '/primary') response.writeHead(this.answers.primaryCode);
-      const { postgres, epoch: at, lagBytes } = this.answers;
-      response.end(JSON.stringify({ member: this.member, postgres, epoch: at, lagBytes }));
+      const { postgres, epoch: at, lagBytes, replayedLsn } = this.answers;
+      const history = { timeline: 1, ancestors: [] };
+      response.end(JSON.stringify({ member: this.member, postgres, epoch: at, lagBytes, history, replayedLsn, seenAgeMs: 1 }));
     });
   }
 
@@ -77,6 +90,8 @@ export function proxyConfig(settings: Partial<ProxyConfig> = {}): ProxyConfig {
     holdMax: 100,
     maxLagBytes: 1_000_000,
     roFallback: 'primary',
+    roWaitMs: 1_000,
+    weakCommits: 'allow',
     log: { level: 'silent' },
     ...settings,
   };

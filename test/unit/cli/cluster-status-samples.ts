@@ -19,6 +19,7 @@ export function sampleNode(name: string, change: Partial<NodeStatus> = {}): Node
     history: { timeline: 2, ancestors: [] },
     receivedLsn: '0/3000000',
     replayedLsn: '0/3000000',
+    seenAgeMs: 20,
     lagBytes: 0,
     pids: { agent: 1, guard: 2, postmaster: 3 },
     dataDir: '/data',

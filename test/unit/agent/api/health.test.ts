@@ -21,6 +21,7 @@ function status(postgres: PostgresStatus, change: Partial<NodeStatus> = {}): Nod
     history: null,
     receivedLsn: null,
     replayedLsn: null,
+    seenAgeMs: 20,
     lagBytes: 100,
     pids: { agent: 1, guard: null, postmaster: null },
     dataDir: '',

@@ -1,9 +1,9 @@
 // What stands against a node, from the facts alone.
 import { describe, expect, test } from 'vitest';
-import { alarmsOf } from '../../../../agent/core/alarms.ts';
+import { alarmsOf, weakOverrides } from '../../../../agent/core/alarms.ts';
 import type { Facts } from '../../../../agent/core/facts.ts';
 import type { JobKind } from '../../../../agent/core/actions.ts';
-import { factsOf, NOW_MS } from '../../../support/facts-builder.ts';
+import { factsOf, NOW_MS, primary, standby } from '../../../support/facts-builder.ts';
 
 const STARTING: Facts['server'] = { state: { kind: 'starting' }, seenAtMs: NOW_MS };
 
@@ -45,5 +45,45 @@ describe('alarms', () => {
 
   test('a guard that is missing is told', () => {
     expect(alarmsOf(factsOf(), true).map(({ code }) => code)).toEqual(['PGB-1320']);
+  });
+});
+
+describe('a role or database that commits less than is promised', () => {
+  const LEADING = factsOf({ server: { state: primary(100n), seenAtMs: NOW_MS } });
+  const FOLLOWING = factsOf({ server: { state: standby(100n), seenAtMs: NOW_MS } });
+  const OFF = { role: 'app', database: 'shop', value: 'off' };
+
+  test('is told where the primary runs, with its name', () => {
+    expect(
+      weakOverrides(LEADING, [OFF, { role: null, database: 'logs', value: 'local' }, { role: null, database: null, value: 'off' }]),
+    ).toEqual([
+      {
+        key: 'commit-overrides',
+        code: 'PGB-1333',
+        detail:
+          'commits may be lost in a failover: role app in database shop has synchronous_commit = off, database logs has synchronous_commit = local, every role has synchronous_commit = off',
+      },
+    ]);
+  });
+
+  test('is not told where it asks for as much as is promised, or more', () => {
+    expect(
+      weakOverrides(
+        LEADING,
+        ['on', 'remote_apply', 'yes'].map((value) => ({ ...OFF, value })),
+      ),
+    ).toEqual([]);
+  });
+
+  test('is not told by a standby, which has the same catalog', () => {
+    expect(weakOverrides(FOLLOWING, [OFF])).toEqual([]);
+  });
+
+  test('is cut short when there are many', () => {
+    const [alarm] = weakOverrides(
+      LEADING,
+      Array.from({ length: 8 }, (_, at) => ({ ...OFF, role: `r${String(at)}` })),
+    );
+    expect(alarm?.detail).toMatch(/role r4 in database shop has synchronous_commit = off and 3 more$/);
   });
 });

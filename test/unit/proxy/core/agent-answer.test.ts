@@ -13,6 +13,16 @@ describe('decodeNodeStatus', () => {
     more: 'ignored',
   };
 
+  it('reads how much is replayed, dated by the clock of the proxy', () => {
+    const told = { ...answer, history: { timeline: 2, ancestors: [{ timeline: 1, end: '0/10' }] }, replayedLsn: '0/20', seenAgeMs: 3 };
+    expect(decodeNodeStatus(told, 7)).toMatchObject({
+      replayed: { history: { timeline: 2, ancestors: [{ timeline: 1, end: 16n }] }, lsn: 32n },
+      seenAtMs: 4,
+    });
+    const damaged = { ...told, history: { timeline: 2, ancestors: [{ timeline: 1, end: 'x' }] } };
+    expect(decodeNodeStatus(damaged, 7)).toMatchObject({ replayed: null });
+  });
+
   it('reads what routing needs and ignores the rest', () => {
     expect(decodeNodeStatus(answer, 7)).toEqual({
       member: 'n1~aaaaaaaaaaaa',
@@ -20,6 +30,8 @@ describe('decodeNodeStatus', () => {
       epoch: epoch(12n),
       lagBytes: 5,
       askedAtMs: 7,
+      replayed: null,
+      seenAtMs: null,
     });
   });
 

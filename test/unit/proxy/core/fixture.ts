@@ -2,6 +2,7 @@
 import type { PostgresStatus } from '../../../../shared/domain/cluster-status.ts';
 import { epoch } from '../../../../shared/domain/epoch.ts';
 import type { LeaderState, NodeRecord } from '../../../../shared/domain/leader-record.ts';
+import { timelineId } from '../../../../shared/domain/timeline.ts';
 import { memberId, parseIncarnation, parseNodeName, type MemberId, type NodeName } from '../../../../shared/domain/node-id.ts';
 import type { Leader, NodeFact, NodeView, View } from '../../../../proxy/core/view.ts';
 
@@ -20,7 +21,7 @@ export function member(node: string, life = 'a'): MemberId {
 }
 
 export function leader(holder: MemberId, at: number, state: LeaderState = { kind: 'serving' }, seq = 0): Leader {
-  return { systemId: '7', epoch: epoch(BigInt(at)), seq, holder, state };
+  return { systemId: '7', epoch: epoch(BigInt(at)), seq, holder, state, mode: 'quorum', timeline: timelineId(3) };
 }
 
 export function record(of: MemberId, port: number): NodeRecord {
@@ -28,7 +29,7 @@ export function record(of: MemberId, port: number): NodeRecord {
 }
 
 export function fact(of: MemberId, postgres: PostgresStatus, more: Partial<NodeFact> = {}): NodeFact {
-  return { member: of, postgres, epoch: epoch(5n), lagBytes: 0, askedAtMs: NOW_MS - 100, ...more };
+  return { member: of, postgres, epoch: epoch(5n), lagBytes: 0, replayed: null, seenAtMs: null, askedAtMs: NOW_MS - 100, ...more };
 }
 
 export function node(of: MemberId, port: number, postgres: PostgresStatus, more: Partial<NodeFact> = {}): NodeView {
@@ -49,6 +50,7 @@ export function threeNodes(): View {
       [name('n2'), node(N2, 5432, STREAMING)],
       [name('n3'), node(N3, 5433, STREAMING)],
     ]),
+    trail: [],
   };
 }
 

@@ -1,6 +1,6 @@
 import fc from 'fast-check';
 import { describe, expect, it } from 'vitest';
-import { MAX_STARTUP_BYTES, parseOpening } from '../../../../proxy/core/startup-parse.ts';
+import { encodeStartup, MAX_STARTUP_BYTES, parseOpening } from '../../../../proxy/core/startup-parse.ts';
 
 function packet(code: number, rest: Uint8Array = new Uint8Array()): Buffer {
   const header = Buffer.alloc(8);
@@ -57,11 +57,24 @@ describe('parseOpening', () => {
     const opening = parseOpening(bytes);
     expect(opening).toMatchObject({ kind: 'startup', length: bytes.length - 4, minor: 0 });
     if (opening.kind === 'startup')
-      expect([...opening.parameters]).toEqual([
+      expect(opening.parameters).toEqual([
         ['user', 'ann'],
         ['replication', 'database'],
         ['x', ''],
       ]);
+  });
+
+  it('writes what it read, byte by byte, whatever the bytes', () => {
+    const part = fc.array(fc.integer({ min: 1, max: 255 }), { minLength: 1, maxLength: 20 }).map((bytes) => Buffer.from([...bytes, 0]));
+    const value = fc.array(fc.integer({ min: 1, max: 255 }), { maxLength: 40 }).map((bytes) => Buffer.from([...bytes, 0]));
+    fc.assert(
+      fc.property(fc.array(fc.tuple(part, value)), fc.integer({ min: 0, max: 0xffff }), (pairs, minor) => {
+        const bytes = packet(V3 + minor, Buffer.concat([...pairs.flat(), Buffer.alloc(1)]));
+        const opening = parseOpening(bytes);
+        if (opening.kind !== 'startup') throw new Error(opening.kind);
+        expect(Buffer.from(encodeStartup(opening.minor, opening.parameters)).equals(bytes)).toBe(true);
+      }),
+    );
   });
 
   it('accepts a greased version and unknown options: the server answers those', () => {

@@ -1,7 +1,7 @@
 import fc from 'fast-check';
 import { describe, expect, it } from 'vitest';
 import { cancelKey, decodeBackendKey } from '../../../../proxy/wire/backend-key.ts';
-import { decodeFields, DEPOSED, encodeFatal, firstError, hasWholeMessage } from '../../../../proxy/wire/error-response.ts';
+import { decodeFields, DEPOSED, encodeFatal, firstError, isJudgeable } from '../../../../proxy/wire/error-response.ts';
 import { saysWaitWasCancelled } from '../../../../proxy/wire/notice.ts';
 import { MAX_WAITING_BYTES, OpeningBuffer } from '../../../../proxy/wire/opening-buffer.ts';
 
@@ -33,7 +33,7 @@ describe('ErrorResponse', () => {
     fc.assert(
       fc.property(fc.uint8Array({ maxLength: 100 }), (bytes) => {
         decodeFields(bytes);
-        hasWholeMessage(Buffer.from(bytes));
+        isJudgeable(Buffer.from(bytes));
         firstError(Buffer.from(bytes));
       }),
     );

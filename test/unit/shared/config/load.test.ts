@@ -335,6 +335,8 @@ describe('a proxy file', () => {
       holdMax: 1_000,
       maxLagBytes: 16_777_216,
       roFallback: 'primary',
+      roWaitMs: 1_000,
+      weakCommits: 'allow',
       log: { level: 'info' },
     });
   });
