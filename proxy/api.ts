@@ -1,10 +1,12 @@
-/** What the proxy tells about itself over HTTP. Read-only: nothing here changes where a session goes. */
+/** What the proxy tells about itself over HTTP. Whoever reads needs no token; what changes anything is in operator-api.ts. */
 import { addHealthRoute, createHttpServer, type HttpServer } from '../shared/http/server.ts';
 import type { Logger } from '../shared/logging/logger.ts';
 import { monotonicMs } from '../shared/runtime/clock.ts';
 import { stalenessOf } from './core/freshness.ts';
 import type { NodeView, View } from './core/view.ts';
+import type { GateStatus } from './gate.ts';
 import { METRICS_TYPE, renderMetrics } from './metrics.ts';
+import { addOperatorRoutes, type OperatorParts } from './operator-api.ts';
 import type { Counts, Router, WishCounts } from './router.ts';
 import type { ViewFollower } from './view.ts';
 import type { WeakCommitCounts, WeakCommits } from './weak-commits.ts';
@@ -25,6 +27,8 @@ export type ProxyStatus = ProxyIdentity & {
     readonly stalenessMs: number | null;
     readonly answers: boolean;
   }[];
+  /** What an operator has asked for. */
+  readonly admission: GateStatus;
   readonly counts: Counts;
   /** Sessions that wished to see a token, or nothing too old: who met the wish, or why nobody did. */
   readonly wishes: WishCounts;
@@ -43,6 +47,7 @@ export type ApiOptions = {
   readonly identity: () => ProxyIdentity;
   readonly view: ViewFollower;
   readonly router: Router;
+  readonly operators: OperatorParts;
   readonly weakCommits: WeakCommits;
   readonly log: Logger;
 };
@@ -52,18 +57,19 @@ export function createApi(options: ApiOptions): HttpServer {
   const server = createHttpServer({ host, port, logger: log });
   server.app.get('/status', () => statusOf(options));
   server.app.get('/metrics', async (_request, reply) => reply.type(METRICS_TYPE).send(renderMetrics(statusOf(options))));
+  addOperatorRoutes(server.app, options.operators);
   // Alive: the process answers. Ready: a client that connects now gets a server without being held.
   addHealthRoute(server.app, '/liveness', () => ({ healthy: true, body: { alive: true } }));
   for (const path of ['/readiness', '/health']) {
     addHealthRoute(server.app, path, () => {
       const status = statusOf(options);
-      return { healthy: status.readWriteTarget !== null, body: status };
+      return { healthy: status.readWriteTarget !== null && status.admission.kind === 'open', body: status };
     });
   }
   return server;
 }
 
-function statusOf({ identity, view, router, weakCommits }: ApiOptions): ProxyStatus {
+function statusOf({ identity, view, router, weakCommits, operators }: ApiOptions): ProxyStatus {
   const { leader, nodes, trail } = view.current;
   const { heardAtMs, lostWhy } = view.health;
   return {
@@ -71,6 +77,7 @@ function statusOf({ identity, view, router, weakCommits }: ApiOptions): ProxySta
     leader: leader === null ? null : { member: leader.holder, epoch: leader.epoch.toString(), state: leader.state.kind },
     readWriteTarget: router.readWriteTarget,
     nodes: [...nodes.values()].map((node) => nodeOf(node, trail)),
+    admission: operators.gate.status,
     counts: router.counts,
     wishes: router.wishes,
     weakCommits: weakCommits.counts,

@@ -3,8 +3,10 @@
  */
 import { createServer, type Server, type Socket } from 'node:net';
 import { appError } from '../shared/errors.ts';
+import type { Port } from './core/admission.ts';
 import { KEEP_ALIVE_MS } from './dial.ts';
-import type { Port } from './router.ts';
+
+import type { SessionInfo } from './session-info.ts';
 import { Session, type SessionDeps } from './session.ts';
 
 export type ListenOptions = {
@@ -23,6 +25,7 @@ export class Listener {
   readonly #server: Server;
   readonly #sessions = new Set<Session>();
   readonly #sockets = new Set<Socket>();
+  #closed: Promise<void> | null = null;
 
   constructor(options: ListenOptions, deps: SessionDeps) {
     this.#options = options;
@@ -53,12 +56,37 @@ export class Listener {
     });
   }
 
-  async close(): Promise<void> {
-    const closed = new Promise<void>((resolve) => {
+  get sessionCount(): number {
+    return this.#sessions.size;
+  }
+
+  /** The first `limit` of them, the oldest first. */
+  sessions(limit: number): readonly SessionInfo[] {
+    const infos: SessionInfo[] = [];
+    for (const session of this.#sessions) {
+      if (infos.length >= limit) break;
+      infos.push(session.info);
+    }
+    return infos;
+  }
+
+  /** Frees the port; whoever is there stays. Resolves when the last one has gone. */
+  stopAccepting(): Promise<void> {
+    this.#closed ??= new Promise<void>((resolve) => {
       this.#server.close(() => {
         resolve();
       });
     });
+    return this.#closed;
+  }
+
+  /** Ends every session that has a server, with the words of a shutdown. */
+  cutAll(why: string): void {
+    for (const session of [...this.#sessions]) if (session.attached) session.depose(why);
+  }
+
+  async close(): Promise<void> {
+    const closed = this.stopAccepting();
     for (const session of this.#sessions) session.shutDown();
     const timer = setTimeout(() => {
       for (const socket of this.#sockets) socket.resetAndDestroy();

@@ -6,13 +6,16 @@ import { createLogger, type Logger } from '../shared/logging/logger.ts';
 import type { ProxyConfig } from '../shared/config/proxy-config.ts';
 import type { Dcs } from '../shared/dcs/dcs.ts';
 import { keysOf } from '../shared/dcs/keys.ts';
-import { aborted } from '../shared/runtime/deadline.ts';
+import { aborted, withDeadline } from '../shared/runtime/deadline.ts';
 import { createAgentClient } from './agent-client.ts';
 import { createApi, type ProxyIdentity } from './api.ts';
+import type { Port } from './core/admission.ts';
 import { Cancels } from './cancel.ts';
+import { Gate } from './gate.ts';
 import { Listener } from './listener.ts';
 import { Presence } from './presence.ts';
-import { Router, type Port } from './router.ts';
+import { Router } from './router.ts';
+import type { OperatorParts } from './operator-api.ts';
 import { openStore } from './store.ts';
 import { Turnstile } from './turnstile.ts';
 import { ViewFollower } from './view.ts';
@@ -23,16 +26,22 @@ const MAX_CLIENTS = 50_000;
 /** Clients of one port that approach a server at the same moment: well below the listen queue of a PostgreSQL with default settings. */
 const CONCURRENT_DIALS = 64;
 
+/** A cut session is told, and has its time to read it (relay.ts). */
+const CUT_MS = 1_500;
+const NO_HURRY = new AbortController().signal;
+
 export type RunningProxy = {
   readonly rwPort: number;
   readonly roPort: number;
   readonly apiPort: number;
+  /** Accepts nobody any more and waits until all sessions have ended, or have been cut when the time is over. The API stays. */
+  readonly drain: (withinMs: number, hurry: AbortSignal) => Promise<void>;
   /** Cuts every session, frees the ports and leaves the list of proxies. The store stays the caller's. */
   readonly close: () => Promise<void>;
 };
 
-/** Runs until the signal. A port that is in use or a certificate that cannot be read is thrown as AppError. */
-export async function runProxy(config: ProxyConfig, signal: AbortSignal): Promise<void> {
+/** Runs until the signal, and then until its sessions have ended by themselves or `drainMs` is over; `hurry` ends that, too. A port that is in use or a certificate that cannot be read is thrown as AppError. */
+export async function runProxy(config: ProxyConfig, signal: AbortSignal, hurry: AbortSignal = NO_HURRY): Promise<void> {
   const log = createLogger({ level: config.log.level, name: 'proxy', base: { cluster: config.cluster, node: config.id } });
   const dcs = openStore(config.etcd, log);
   try {
@@ -40,6 +49,7 @@ export async function runProxy(config: ProxyConfig, signal: AbortSignal): Promis
     log.info({ rwPort: proxy.rwPort, roPort: proxy.roPort, apiPort: proxy.apiPort }, 'proxy.started');
     await aborted(signal);
     log.info({ reason: String(signal.reason) }, 'proxy.stopping');
+    await proxy.drain(config.drainMs, hurry);
     await proxy.close();
   } finally {
     await dcs.close();
@@ -50,8 +60,9 @@ export async function startProxy(config: ProxyConfig, dcs: Dcs, log: Logger): Pr
   const keys = keysOf(config.cluster);
   const agents = createAgentClient();
   const view = new ViewFollower({ dcs, keys, agents, log });
+  const gate = new Gate();
   const router = new Router(
-    view,
+    { view, gate, log },
     {
       holdMs: config.holdMs,
       holdMax: config.holdMax,
@@ -59,7 +70,6 @@ export async function startProxy(config: ProxyConfig, dcs: Dcs, log: Logger): Pr
       fallback: config.roFallback,
       waitMs: config.roWaitMs,
     },
-    log,
   );
   const cancels = new Cancels();
   const weakCommits = new WeakCommits(config.weakCommits);
@@ -70,12 +80,23 @@ export async function startProxy(config: ProxyConfig, dcs: Dcs, log: Logger): Pr
       { router, agents, cancels, weakCommits, log, turnstile: new Turnstile(CONCURRENT_DIALS) },
     );
   const listeners = [open('rw', config.rwPort), open('ro', config.roPort)] as const;
+  gate.listen({
+    onChange: () => {
+      log.info({ admission: gate.status }, 'proxy.admission');
+      router.wake();
+    },
+    onCut: () => {
+      for (const listener of listeners) listener.cutAll('its time to end by itself is over');
+    },
+  });
+  const operators = { token: config.peerToken, gate, sessions: (limit: number) => sessionsOf(listeners, limit) };
   let identity: ProxyIdentity = { id: config.id, cluster: config.cluster, rwPort: config.rwPort, roPort: config.roPort };
-  const api = createApi({ ...config.api, identity: () => identity, view, router, weakCommits, log });
+  const api = createApi({ ...config.api, identity: () => identity, view, router, operators, weakCommits, log });
 
   let presence: Presence | null = null;
   const close = async (): Promise<void> => {
     await Promise.all([...listeners.map((listener) => listener.close()), api.close(), presence?.close()]);
+    gate.close();
     view.close();
     cancels.close();
     agents.close();
@@ -88,9 +109,20 @@ export async function startProxy(config: ProxyConfig, dcs: Dcs, log: Logger): Pr
     const url = `http://${bound.host.includes(':') ? `[${bound.host}]` : bound.host}:${String(bound.port)}`;
     presence = new Presence({ dcs, key: keys.proxy(config.id), value: JSON.stringify({ id: config.id, rwPort, roPort, url }) });
     presence.start();
-    return { rwPort, roPort, apiPort: bound.port, close };
+    const drain = async (withinMs: number, hurry: AbortSignal): Promise<void> => {
+      gate.drain(withinMs, null);
+      const left = Promise.all([presence?.close(), ...listeners.map((listener) => listener.stopAccepting())]);
+      // The cut comes at the end of the time, and a cut session needs a moment to be told.
+      await withDeadline(async () => left, withinMs + CUT_MS, hurry);
+    };
+    return { rwPort, roPort, apiPort: bound.port, drain, close };
   } catch (error) {
     await close();
     throw error;
   }
+}
+
+function sessionsOf(listeners: readonly Listener[], limit: number): ReturnType<OperatorParts['sessions']> {
+  const total = listeners.reduce((sum, listener) => sum + listener.sessionCount, 0);
+  return { total, sessions: listeners.flatMap((listener) => listener.sessions(limit)).slice(0, limit) };
 }

@@ -15,6 +15,9 @@ export function renderMetrics(status: ProxyStatus): string {
       [{ port: 'ro' }, counts.roSessions],
     ]),
     metric('pgbaton_proxy_held', 'gauge', 'Clients that wait for a server.', [[{}, counts.held]]),
+    metric('pgbaton_proxy_admission', 'gauge', '1 for what an operator has asked for: open, paused or draining.', [
+      [{ state: status.admission.kind }, 1],
+    ]),
     metric('pgbaton_proxy_cut_total', 'counter', 'Sessions ended because their server ceased to be the right one.', [[{}, counts.cut]]),
     metric('pgbaton_proxy_refused_total', 'counter', 'Clients turned away.', [[{}, counts.refused]]),
     metric('pgbaton_proxy_leader_epoch', 'gauge', 'Epoch of the leader that is routed to; 0 before the first.', [

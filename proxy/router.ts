@@ -6,6 +6,7 @@ import type { DurabilityMode } from '../shared/domain/leader-record.ts';
 import type { MemberId } from '../shared/domain/node-id.ts';
 import type { Logger } from '../shared/logging/logger.ts';
 import { monotonicMs } from '../shared/runtime/clock.ts';
+import type { Port } from './core/admission.ts';
 import { decideCut } from './core/cut.ts';
 import { decideHold, type HoldDecision, type HoldLimits } from './core/hold.ts';
 import type { ReadWish } from './core/read-wish.ts';
@@ -21,10 +22,9 @@ import {
 } from './core/route.ts';
 import type { View } from './core/view.ts';
 import type { Address } from './dial.ts';
+import type { Gate } from './gate.ts';
 import type { ViewFollower } from './view.ts';
 import { Wakeups, type Woken } from './wakeups.ts';
-
-export type Port = 'rw' | 'ro';
 
 /** A session as the router sees it. */
 export interface Routed {
@@ -68,6 +68,7 @@ const MAX_CANCEL_ADDRESSES = 16;
 
 export class Router {
   readonly #view: ViewFollower;
+  readonly #gate: Gate;
   readonly #settings: RouterSettings;
   readonly #log: Logger;
   readonly #bonds = new Map<Routed, Bond>();
@@ -79,8 +80,10 @@ export class Router {
   #refused = 0;
   #wishes: WishCounts = { byStandby: 0, byLeader: 0, unmet: 0, lost: 0, faulty: 0 };
 
-  constructor(view: ViewFollower, settings: RouterSettings, log: Logger) {
+  constructor(parts: { readonly view: ViewFollower; readonly gate: Gate; readonly log: Logger }, settings: RouterSettings) {
+    const { view, gate, log } = parts;
     this.#view = view;
+    this.#gate = gate;
     this.#settings = settings;
     this.#log = log;
     view.onChange((current) => {
@@ -89,6 +92,9 @@ export class Router {
   }
 
   route(port: Port, seeker: Seeker): ReadRoute {
+    const admitted = this.#gate.admits(port);
+    if (admitted === 'hold') return { kind: 'none', why: 'an operator has paused the proxy', waitMs: null };
+    if (admitted === 'refuse') return { kind: 'none', why: 'an operator drains this proxy', waitMs: 0 };
     const question = { nowMs: monotonicMs(), wish: seeker.wish, waitedMs: seeker.waitedMs };
     if (port === 'rw') return routeToLeader(this.#view.current, this.#settings, question);
     this.#turn += 1;
@@ -138,6 +144,11 @@ export class Router {
     return this.#bonds.has(session);
   }
 
+  /** Whom the session depends on; null: nobody yet, or no more. */
+  memberOf(session: Routed): MemberId | null {
+    return this.#bonds.get(session)?.member ?? null;
+  }
+
   unbind(session: Routed): void {
     const bond = this.#bonds.get(session);
     if (bond === undefined) return;
@@ -159,6 +170,11 @@ export class Router {
 
   leaveHold(): void {
     this.#held -= 1;
+  }
+
+  /** Something else than the view has changed. */
+  wake(): void {
+    this.#wakeups.wakeAll();
   }
 
   waitForNews(forMs: number, signal: AbortSignal): Promise<Woken> {

@@ -5,15 +5,17 @@
 import type { Socket } from 'node:net';
 import type { WeakCommit } from '../shared/domain/commit-strength.ts';
 import type { Logger } from '../shared/logging/logger.ts';
+import { monotonicMs } from '../shared/runtime/clock.ts';
+import type { Port } from './core/admission.ts';
 import { weakCommitOf } from './core/commit-strength.ts';
 import { isWish, NO_WISH, readWish, type ReadWish } from './core/read-wish.ts';
 import { settingsOf, withoutSettings, type Setting } from './core/startup-options.ts';
-import { encodeStartup, type Opening } from './core/startup-parse.ts';
+import { encodeStartup, type Opening, type Parameter } from './core/startup-parse.ts';
 import { MessageWalk } from './core/message-walk.ts';
 import type { Cancels } from './cancel.ts';
 import { Inlet } from './inlet.ts';
 import { PASS, Relay, type WatchVerdict } from './relay.ts';
-import type { Port, Routed } from './router.ts';
+import type { Routed } from './router.ts';
 import { Seek, type Errand, type Reached, type SeekDeps } from './seek.ts';
 import { ANSWER_PLAIN, ANSWER_TLS, encodePlainAnswer } from './wire/answers.ts';
 import { BACKEND_KEY_TYPE, cancelKey, decodeBackendKey } from './wire/backend-key.ts';
@@ -27,6 +29,7 @@ import {
   wishFaulty,
   type Refusal,
 } from './wire/error-response.ts';
+import type { SessionInfo } from './session-info.ts';
 import type { WeakCommits } from './weak-commits.ts';
 import { NOTICE_TYPE, saysWaitWasCancelled } from './wire/notice.ts';
 
@@ -36,6 +39,10 @@ export type SessionDeps = SeekDeps & { readonly cancels: Cancels; readonly weakC
 const LOGIN_MS = 60_000;
 /** How long a client that is refused may take to read why. */
 const REFUSAL_LINGER_MS = 1_000;
+
+const SHOWN = new Set(['user', 'database', 'application_name']);
+/** As long as PostgreSQL's own names may be; bounds what ten thousand sessions keep. */
+const SHOWN_BYTES = 63;
 
 type Asked = { ssl: boolean; gss: boolean };
 
@@ -51,6 +58,10 @@ export class Session implements Routed {
   #relay: Relay | null = null;
   #forgetKey: (() => void) | null = null;
   #forgetWeak: (() => void) | null = null;
+  #weak: WeakCommit | null = null;
+  readonly #sinceMs = monotonicMs();
+  /** As the client said it; for operators. */
+  #parameters: readonly Parameter[] = [];
 
   constructor(deps: SessionDeps, port: Port, client: Socket, onClosed: () => void) {
     this.port = port;
@@ -62,6 +73,25 @@ export class Session implements Routed {
 
   get attached(): boolean {
     return this.#relay !== null;
+  }
+
+  get info(): SessionInfo {
+    const { remoteAddress, remotePort } = this.#client;
+    const said = (name: string): string | null => {
+      const value = this.#parameters.find(([key]) => key === name)?.[1];
+      return value === undefined ? null : Buffer.from(value, 'latin1').toString('utf8');
+    };
+    return {
+      port: this.port,
+      client: remoteAddress === undefined ? '' : `${remoteAddress}:${String(remotePort)}`,
+      user: said('user'),
+      database: said('database') ?? said('user'),
+      application: said('application_name'),
+      state: this.attached ? 'attached' : 'opening',
+      server: this.attached ? this.#deps.router.memberOf(this) : null,
+      weakCommit: this.#weak,
+      ageMs: Math.round(monotonicMs() - this.#sinceMs),
+    };
   }
 
   /** Resolves when the session is relaying or over. */
@@ -126,6 +156,7 @@ export class Session implements Routed {
   }
 
   async #startUp(request: Extract<Opening, { kind: 'startup' }>): Promise<void> {
+    this.#parameters = request.parameters.filter(([name, value]) => SHOWN.has(name) && value.length <= SHOWN_BYTES);
     const settings = settingsOf(request.parameters);
     const reading = readWish(settings);
     if (reading.kind === 'faulty') {
@@ -149,6 +180,7 @@ export class Session implements Routed {
       return;
     }
     const weak = this.#weakCommit(settings);
+    this.#weak = weak;
     if (weak !== null) this.#forgetWeak = this.#deps.weakCommits.enter(weak);
     this.#relayTo(reached, new MessageWalk([BACKEND_KEY_TYPE, NOTICE_TYPE]));
   }

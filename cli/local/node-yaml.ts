@@ -38,7 +38,7 @@ export function nodeYaml(
   });
 }
 
-export function proxyYaml(plan: LocalPlan): string {
+export function proxyYaml(plan: LocalPlan, layout: Layout): string {
   return stringify({
     cluster: plan.cluster,
     id: PROXY_NAME,
@@ -47,5 +47,8 @@ export function proxyYaml(plan: LocalPlan): string {
     rwPort: plan.proxy.rwPort,
     roPort: plan.proxy.roPort,
     api: { host: plan.proxy.host, port: plan.proxy.apiPort },
+    // `local down` is not to wait for a psql that somebody left open.
+    drainMs: 1_000,
+    secrets: { peerTokenFile: layout.secret('peer-token') },
   });
 }

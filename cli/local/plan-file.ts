@@ -143,6 +143,6 @@ export function writeFiles(plan: LocalPlan, layout: Layout): void {
     }
     writeFileSync(layout.nodeConfig(name), nodeYaml(plan, layout, name, ports), { mode: 0o600, flag: 'wx' });
   }
-  writeFileSync(layout.proxyConfig, proxyYaml(plan), { mode: 0o600, flag: 'wx' });
+  writeFileSync(layout.proxyConfig, proxyYaml(plan, layout), { mode: 0o600, flag: 'wx' });
   writeFileSync(layout.plan, `${JSON.stringify(plan, null, 2)}\n`, { mode: 0o600, flag: 'wx' });
 }

@@ -53,6 +53,7 @@ export function loadProxyConfig(path: string, env: Env): ProxyConfig {
   const input = openInput(path, env, proxySchema);
   const secrets = new SecretReader(input, env);
   const etcdPassword = secrets.optional(ETCD_PASSWORD);
+  const peerToken = secrets.optional(NODE_SECRETS.peerToken);
   const parsed = proxySchema.safeParse(input.raw);
   refuse(input, [
     ...variableFaults(input, env),
@@ -61,7 +62,7 @@ export function loadProxyConfig(path: string, env: Env): ProxyConfig {
     ...etcdSectionFaults(input, etcdPassword !== null),
     ...proxyFaults(readableSections(proxySchema, input.raw)),
   ]);
-  return toProxyConfig(proxySchema.parse(input.raw), etcdPassword, input.absolute);
+  return toProxyConfig(proxySchema.parse(input.raw), { etcdPassword, peerToken }, input.absolute);
 }
 
 /** Environment names of every option and secret of both programs: a shared environment file must not make one of them refuse the other's. */

@@ -2,7 +2,7 @@
 import { z } from 'zod';
 import type { ConfigFault } from './config-fault.ts';
 import { valueFault } from './config-fault.ts';
-import { clusterSchema, etcdSchema, hostSchema, logSchema, nameSchema, portSchema, toEtcdConfig } from './sections.ts';
+import { clusterSchema, etcdSchema, hostSchema, logSchema, nameSchema, pathSchema, portSchema, toEtcdConfig } from './sections.ts';
 import type { EtcdConfig, LogConfig } from './sections.ts';
 
 export type RoFallback = 'primary' | 'refuse';
@@ -22,6 +22,9 @@ export type ProxyConfig = {
   readonly roFallback: RoFallback;
   readonly roWaitMs: number;
   readonly weakCommits: WeakCommitPolicy;
+  readonly drainMs: number;
+  /** Null: nobody may change anything over HTTP. */
+  readonly peerToken: string | null;
   readonly log: LogConfig;
 };
 
@@ -78,6 +81,20 @@ export const proxySchema = z
       .describe(
         "Sessions that ask, when they connect, for a synchronous_commit below what the cluster's mode promises: let in and counted, or refused.",
       ),
+    drainMs: z
+      .number()
+      .int()
+      .min(0)
+      .max(3_600_000)
+      .default(10_000)
+      .describe('How long sessions may end by themselves after SIGTERM before they are cut. A second SIGTERM cuts at once. Milliseconds.'),
+    secrets: z
+      .strictObject({
+        peerTokenFile: pathSchema(
+          'File with the peer token of the cluster, at least 16 characters. Without it nobody may list sessions, pause or drain over HTTP.',
+        ).optional(),
+      })
+      .prefault({}),
     log: logSchema,
   })
   .describe('Configuration of one pgbaton proxy');
@@ -101,6 +118,10 @@ export function proxyFaults(sections: Partial<ProxyYaml>): readonly ConfigFault[
   return faults;
 }
 
-export function toProxyConfig(yaml: ProxyYaml, etcdPassword: string | null, absolute: (path: string) => string): ProxyConfig {
-  return { ...yaml, etcd: toEtcdConfig(yaml.etcd, etcdPassword, absolute) };
+export function toProxyConfig(
+  { secrets: _files, ...yaml }: ProxyYaml,
+  found: { readonly etcdPassword: string | null; readonly peerToken: string | null },
+  absolute: (path: string) => string,
+): ProxyConfig {
+  return { ...yaml, etcd: toEtcdConfig(yaml.etcd, found.etcdPassword, absolute), peerToken: found.peerToken };
 }

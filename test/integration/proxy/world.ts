@@ -92,6 +92,8 @@ export function proxyConfig(settings: Partial<ProxyConfig> = {}): ProxyConfig {
     roFallback: 'primary',
     roWaitMs: 1_000,
     weakCommits: 'allow',
+    drainMs: 1_000,
+    peerToken: null,
     log: { level: 'silent' },
     ...settings,
   };

@@ -337,6 +337,8 @@ describe('a proxy file', () => {
       roFallback: 'primary',
       roWaitMs: 1_000,
       weakCommits: 'allow',
+      drainMs: 10_000,
+      peerToken: null,
       log: { level: 'info' },
     });
   });
@@ -345,7 +347,7 @@ describe('a proxy file', () => {
     mkdirSync(join(dir, 'secrets'));
     writeFileSync(join(dir, 'secrets/etcd'), 'pw\n', { mode: 0o600 });
     const text = PROXY.replace('etcd:', 'etcd:\n  username: root\n  passwordFile: secrets/etcd');
-    expect(loadProxyConfig(file(text), { PGBATON_POSTGRES_PORT: '1', PGBATON_SECRET_PEER_TOKEN: 'x' }).etcd).toMatchObject({
+    expect(loadProxyConfig(file(text), { PGBATON_POSTGRES_PORT: '1', PGBATON_SECRET_PEER_TOKEN: 'x'.repeat(16) }).etcd).toMatchObject({
       username: 'root',
       password: 'pw',
     });
