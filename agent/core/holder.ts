@@ -303,6 +303,9 @@ function decidePromoting(facts: Facts, memory: Memory, present: Present): Decisi
   if (state.kind === 'stopped') {
     // The reserved timeline is this record's own, so WAL on it means that our promotion has happened, under this epoch or one that T3 has raised.
     if (state.extent?.history.timeline === record.timeline) return restartInPlace(facts, next, present, []);
+    // Started as a standby it would not look any more like what somebody promoted by hand, and could follow a timeline of the same number (H4).
+    if (state.extent?.history.ancestors.some(({ timeline }) => timeline === record.floor.timeline) === true)
+      return giveUp(next, present, notAtFloor(state.extent, record.floor));
     if (!mayRetry(facts, 'start-standby')) return decision(next, 'promoting', 'start failed; trying again shortly', ...renew);
     return decision(
       next,

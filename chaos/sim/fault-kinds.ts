@@ -55,6 +55,7 @@ export const FAULT_KINDS = [
   'claimant-freeze',
   'member-returns',
   'asked-while-replaying',
+  'hand-made-and-leader-kill',
   'operator-force',
 ] as const;
 

@@ -214,6 +214,9 @@ export class Faults {
       case 'asked-while-replaying':
         this.#provoker.askWhileReplaying();
         return null;
+      case 'hand-made-and-leader-kill':
+        this.#provoker.loseLeaderBehindHandMade();
+        return null;
       case 'operator-force':
         cluster.operator.forceFailover();
         return null;

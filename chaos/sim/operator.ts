@@ -46,11 +46,14 @@ export class Operator {
     );
   }
 
-  /** With k = 0 only the holder itself may go on. When its data is gone for good, an operator has to say so. */
+  /** With k = 0 only the holder itself may go on. When its data is gone for good, or its agent says that they are not what it claimed with, somebody must say so. */
   replaceLostLeader(): void {
     const { world, store, leader } = this.#cluster;
     const { record } = store;
-    if (record === null || leader?.directory?.marker === record.holder || world.nowMs < this.#nextForceMs) return;
+    if (record === null || world.nowMs < this.#nextForceMs) return;
+    const alarm = leader === null ? null : (this.#cluster.agentOf(leader).machine?.decision.alarm ?? null);
+    const asksForUs = alarm?.endsWith('an operator must fail over') === true;
+    if (leader?.directory?.marker === record.holder && !asksForUs) return;
     this.#nextForceMs = world.nowMs + PATIENCE_MS;
     this.forceFailover();
   }

@@ -54,7 +54,7 @@ const THEMES: readonly (readonly FaultKind[])[] = [
   ['leader-postmaster-kill', 'act-is-late', 'link-cut', 'leader-agent-freeze'],
   ['leader-agent-freeze', 'one-way-cut', 'operator-force'],
   // Whoever has what was acknowledged is promoted by hand, and somebody behind asks for its promise (H24).
-  ['promote-by-hand', 'leader-postmaster-kill', 'disk-slow'],
+  ['hand-made-and-leader-kill'],
   // A new life of an agent meets what its former life had sent.
   ['agent-kill', 'store-late-commits', 'store-slow'],
   ['change-outlives-agent', 'store-slow'],

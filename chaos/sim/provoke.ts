@@ -103,6 +103,22 @@ export class Provoker {
     world.after(RETURNED_MS, () => (member.weather.replayMs = CALM_WEATHER.replayMs));
   }
 
+  /** The one member that has what was acknowledged is promoted by hand, and at once the leader ends: somebody behind asks for its promise (H24). */
+  loseLeaderBehindHandMade(): void {
+    const cluster = this.#cluster;
+    const { world } = cluster;
+    const best = this.#follower();
+    const slow = cluster.nodes.filter((node) => node !== best && node !== cluster.leader);
+    for (const { weather } of slow) weather.flushMs = 80;
+    world.after(this.#random.between(200, 600), () => {
+      cluster.promoteByHand(best);
+      cluster.killPostmaster(this.#leader());
+    });
+    world.after(RETURNED_MS, () => {
+      for (const { weather } of slow) weather.flushMs = CALM_WEATHER.flushMs;
+    });
+  }
+
   #strikeClaimant(withinMs: number, strike: (claimant: SimNode) => () => void): End {
     const cluster = this.#cluster;
     const former = this.#leader();

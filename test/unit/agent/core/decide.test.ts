@@ -267,6 +267,16 @@ describe('the holder', () => {
     expect(forkedAt(700n)).not.toContain('job:start-primary');
   });
 
+  test('is not even started as a standby when somebody promoted it by hand from the floor on (H4)', () => {
+    const floor = { timeline: timelineId(1), lsn: lsn(500n) };
+    const record = recordOf({ state: { kind: 'promoting' }, holder: N2, timeline: timelineId(3), floor });
+    const history = { timeline: timelineId(2), ancestors: [{ timeline: timelineId(1), end: lsn(500n) }] };
+    const state = { kind: 'stopped', systemId: SYSTEM_ID, wasPrimary: true, cleanly: false, extent: { history, lsn: lsn(700n) } } as const;
+    const { actions } = decide(factsOf({ server: { state, seenAtMs: NOW_MS } }, { view: presentOf(record) }), EMPTY_MEMORY);
+    expect(kinds(actions)).not.toContain('job:start-standby');
+    expect(claimIn(actions)).toMatchObject({ rule: 'T8', record: { state: { kind: 'released', final: null } } });
+  });
+
   test('tries again, and does not give up at once, when it takes up a promotion that it had given up', () => {
     const record = recordOf({
       state: { kind: 'promoting' },
