@@ -12,26 +12,45 @@ const STICKY = 0o1000;
 let lastSuffix = 0;
 
 export async function writeDurably(path: string, text: string, owner: OsUser | null, mode = 0o600): Promise<void> {
-  await replace(path, text, { owner, mode, durable: true });
+  const staged = await stage(path, text, { owner, mode, durable: true });
+  await staged.place();
   await syncDirectory(dirname(path));
 }
+
+/** A file that lies ready beside its place. `place` and `discard` exclude each other. */
+export type Staged = { readonly place: () => Promise<void>; readonly discard: () => Promise<void> };
 
 /**
  * Whole or not at all for every process that runs now; after a loss of power the former text may be there again, or none. For files that are written
  * anew before anybody reads them after that: a sync in the way of a failover, twice, costs more than everything else on a slow disk.
  */
-export async function writeWhole(path: string, text: string, owner: OsUser | null): Promise<void> {
-  await replace(path, text, { owner, mode: 0o600, durable: false });
+export async function stageWhole(path: string, text: string, owner: OsUser | null): Promise<Staged> {
+  return stage(path, text, { owner, mode: 0o600, durable: false });
 }
 
-async function replace(
+export async function writeWhole(path: string, text: string, owner: OsUser | null): Promise<void> {
+  const staged = await stageWhole(path, text, owner);
+  await staged.place();
+}
+
+async function stage(
   path: string,
   text: string,
   { owner, mode, durable }: { readonly owner: OsUser | null; readonly mode: number; readonly durable: boolean },
-): Promise<void> {
+): Promise<Staged> {
   lastSuffix += 1;
   const beside = `${path}.${String(process.pid)}-${String(lastSuffix)}.new`;
-  try {
+  // On a full disk every attempt would leave one more file behind.
+  const discard = (): Promise<void> => rm(beside, { force: true }).catch(() => undefined);
+  const orDiscard = async (work: () => Promise<void>): Promise<void> => {
+    try {
+      await work();
+    } catch (error) {
+      await discard();
+      throw error;
+    }
+  };
+  await orDiscard(async () => {
     const file = await open(beside, 'w', mode);
     try {
       await file.writeFile(text);
@@ -40,12 +59,8 @@ async function replace(
     } finally {
       await file.close();
     }
-    await rename(beside, path);
-  } catch (error) {
-    // On a full disk every attempt would leave one more file behind.
-    await rm(beside, { force: true }).catch(() => undefined);
-    throw error;
-  }
+  });
+  return { place: () => orDiscard(() => rename(beside, path)), discard };
 }
 
 export async function syncDirectory(path: string): Promise<void> {

@@ -8,7 +8,7 @@ import type { MemberId } from '../../shared/domain/node-id.ts';
 import { parseMemberId } from '../../shared/domain/node-id.ts';
 import { REPLICATION_ROLE, renderHba } from './hba.ts';
 import { configDirectory, configFilePath, hbaFilePath, identFilePath, type LocalContext } from './context.ts';
-import { makeDirectory, readIfThere, writeDurably, writeWhole } from './files.ts';
+import { makeDirectory, readIfThere, stageWhole, writeDurably, writeWhole } from './files.ts';
 import { emptyPassfiles, epochPassfile, removeOtherPassfiles, writePassfile } from './passfile.ts';
 import type { Follow } from './port.ts';
 import { addressesOf } from './host-addresses.ts';
@@ -54,11 +54,7 @@ export class ServerConfig {
         applicationName: this.#applicationName,
         passfile: (follow) => epochPassfile(this.#context.runDir, follow),
       });
-      const owner = this.#context.osUser;
-      // Open last, close first: between the two writes the stricter of both must hold.
-      if (!next.open) await this.#writeHba(false);
-      await writeWhole(configFilePath(this.#context.stateDir), settings, owner);
-      if (next.open) await this.#writeHba(true);
+      await this.#place(settings, next.open);
       this.#rendered = next;
     });
   }
@@ -110,9 +106,20 @@ export class ServerConfig {
     this.#applicationName = await readMarker(this.#context.config.dataDir);
   }
 
-  async #writeHba(open: boolean): Promise<void> {
-    if (this.#hbaOpen === open) return;
-    await writeWhole(hbaFilePath(this.#context.stateDir), renderHba(open, this.#context.config.hba), this.#context.osUser);
+  /** Both are laid ready side by side: clients wait for this. */
+  async #place(settings: string, open: boolean): Promise<void> {
+    const { stateDir, osUser, config } = this.#context;
+    const [ofSettings, ofHba] = await Promise.allSettled([
+      stageWhole(configFilePath(stateDir), settings, osUser),
+      this.#hbaOpen === open ? null : stageWhole(hbaFilePath(stateDir), renderHba(open, config.hba), osUser),
+    ]);
+    if (ofSettings.status === 'rejected' || ofHba.status === 'rejected') {
+      for (const one of [ofSettings, ofHba]) if (one.status === 'fulfilled') await one.value?.discard();
+      throw ofSettings.status === 'rejected' ? ofSettings.reason : (ofHba as PromiseRejectedResult).reason;
+    }
+    // Open last, close first: between the two the stricter of both must hold.
+    const inOrder = open ? [ofSettings.value, ofHba.value] : [ofHba.value, ofSettings.value];
+    for (const one of inOrder) await one?.place();
     this.#hbaOpen = open;
   }
 
