@@ -241,7 +241,10 @@ export class Faults {
     // Who loses its memory in the same hour as the store does may found a second cluster: outside the promise.
     if (store.isForgetful) return null;
     const holder = judge.record?.holder;
-    const victims = nodes.filter((node) => node.directory?.marker !== holder);
+    // The holder in the record may be one whose claim came late, and whose own disk is long gone (seed 16592).
+    const isSomewhereElse = (node: SimNode): boolean =>
+      nodes.some(({ directory }) => directory?.isWhole === true && directory !== node.directory);
+    const victims = nodes.filter((node) => node.directory?.marker !== holder && isSomewhereElse(node));
     if (victims.length === 0) return null;
     const node = this.#random.pick(victims);
     this.#cluster.loseDisk(node);
