@@ -332,7 +332,8 @@ export class AgentMachine {
     const { accepted } = this.#file.current;
     // An epoch that was raised past every agent (T3 elsewhere, a repaired store) shows first in a renewal.
     const isRaised = accepted !== null && settled.record.epoch > accepted.epoch;
-    if (rule === 'T0' || rule === 'T3' || rule === 'T6' || (rule === 'renew' && isRaised))
+    // An agent that starts while etcd is away asks those for confirmation whom the file names: with the set of before a T7, often nobody.
+    if (rule === 'T0' || rule === 'T3' || rule === 'T6' || rule === 'T7' || (rule === 'renew' && isRaised))
       this.#file.update(accepting(settled.record), (outcome) => {
         if (outcome.kind === 'failed') outbox.log('error', 'node file', { why: outcome.why });
       });
