@@ -5,6 +5,7 @@ import { join } from 'node:path';
 import { afterAll, beforeAll, describe, expect, test, vi } from 'vitest';
 import { readRecording } from '../../agent/loop/recording.ts';
 import { replay } from '../../chaos/replay/replay.ts';
+import { isAlive } from '../../cli/local/processes.ts';
 import { sleep } from '../../shared/runtime/deadline.ts';
 import { kill, query, TestCluster, until, withLedger } from '../support/local-cluster.ts';
 
@@ -215,15 +216,6 @@ describe('a local cluster of three', () => {
     expect(events).toBeGreaterThan(1_000);
   });
 });
-
-function isAlive(pid: number): boolean {
-  try {
-    process.kill(pid, 0);
-    return true;
-  } catch {
-    return false;
-  }
-}
 
 /** The leader as a node other than the frozen one tells it. */
 async function fresh(frozen: string): Promise<string> {

@@ -2,6 +2,7 @@
 import { cpSync, existsSync, rmSync } from 'node:fs';
 import { join } from 'node:path';
 import { afterAll, beforeAll, describe, expect, test } from 'vitest';
+import { isAlive } from '../../cli/local/processes.ts';
 import { sleep } from '../../shared/runtime/deadline.ts';
 import { kill, TestCluster, withLedger } from '../support/local-cluster.ts';
 import { until } from '../support/until.ts';
@@ -130,13 +131,4 @@ async function stopEtcd(): Promise<void> {
 
 function startEtcd(): void {
   cluster.release(MEMBER);
-}
-
-function isAlive(pid: number): boolean {
-  try {
-    process.kill(pid, 0);
-    return true;
-  } catch {
-    return false;
-  }
 }
