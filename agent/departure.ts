@@ -35,8 +35,9 @@ export async function departWhenAsked(parts: Parts, { asked, ended, end }: Depar
 async function handOver(parts: Parts, signal: AbortSignal): Promise<void> {
   const { facts, log } = parts;
   if (!holds(parts)) return;
+  let id: string;
   try {
-    const { id } = await requestSwitchover(parts, null);
+    ({ id } = await requestSwitchover(parts, null));
     log.info({ id }, 'departure.handing-over');
   } catch (error) {
     log.warn({ why: describeError(error).message }, 'departure.nobody-takes-over');
@@ -46,7 +47,8 @@ async function handOver(parts: Parts, signal: AbortSignal): Promise<void> {
   while (!signal.aborted && monotonicMs() < untilMs) {
     const { view, operation } = facts().store;
     if (view.kind === 'present' && !holds(parts) && view.record.state.kind === 'serving') return;
-    if (operation?.stage === 'aborted') {
+    // Until the news of ours has come, an earlier one stands there, and how that one ended is nothing to us.
+    if (operation?.id === id && operation.stage === 'aborted') {
       log.warn({ why: operation.why }, 'departure.nobody-takes-over');
       return;
     }
