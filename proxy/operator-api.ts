@@ -5,7 +5,7 @@
 import type { FastifyInstance } from 'fastify';
 import { z } from 'zod';
 import { appError } from '../shared/errors.ts';
-import { requireToken } from '../shared/http/server.ts';
+import { parse, requireToken } from '../shared/http/server.ts';
 import type { Port } from './core/admission.ts';
 import type { Gate, GateStatus } from './gate.ts';
 import type { SessionInfo } from './session-info.ts';
@@ -38,22 +38,16 @@ export function addOperatorRoutes(app: FastifyInstance, { token, gate, sessions 
   };
   app.get('/sessions', { onRequest }, async (request) => sessions(parse(sessionsQuery, request.query).limit));
   app.post('/pause', { onRequest }, async (request) => {
-    const { port, forMs } = parse(pauseBody, request.body);
+    const { port, forMs } = parse(pauseBody, request.body ?? {});
     return answer(gate.pause(PORTS[port], forMs));
   });
   app.post('/resume', { onRequest }, async () => answer(gate.resume()));
   app.post('/drain', { onRequest }, async (request) => {
-    const { withinMs, stayMs } = parse(drainBody, request.body);
+    const { withinMs, stayMs } = parse(drainBody, request.body ?? {});
     return answer(gate.drain(withinMs, stayMs));
   });
 }
 
 async function refuseAll(): Promise<void> {
   throw appError('PGB-1601', 'this proxy has no token: set secrets.peerTokenFile in its configuration');
-}
-
-function parse<Schema extends z.ZodType>(schema: Schema, value: unknown): z.output<Schema> {
-  const parsed = schema.safeParse(value ?? {});
-  if (parsed.success) return parsed.data;
-  throw appError('PGB-1602', parsed.error.issues.map((issue) => `${issue.path.join('.')}: ${issue.message}`).join('; '));
 }

@@ -13,13 +13,12 @@ import type { Dcs } from '../../shared/dcs/dcs.ts';
 import type { Keys } from '../../shared/dcs/keys.ts';
 import { appError } from '../../shared/errors.ts';
 import { httpJson } from '../../shared/http/client.ts';
-import { addHealthRoute, requireToken } from '../../shared/http/server.ts';
+import { addHealthRoute, parse, requireToken } from '../../shared/http/server.ts';
 import type { Facts } from '../core/facts.ts';
 import type { AgentLoop } from '../loop/agent-loop.ts';
 import type { AgentMachine } from '../machine/machine.ts';
 import { HEALTH_PATHS, isHealthy, parseLag } from './health.ts';
 import { nodeStatusOf } from './node-status.ts';
-import { parse } from './peer-routes.ts';
 import { requestSwitchover } from './request-switchover.ts';
 
 export type OperatorRoutesParts = {

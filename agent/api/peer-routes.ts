@@ -3,9 +3,7 @@
  * the loop; only `promise` is waited for, until it is kept.
  */
 import type { FastifyInstance } from 'fastify';
-import type { z } from 'zod';
-import { appError } from '../../shared/errors.ts';
-import { requireToken } from '../../shared/http/server.ts';
+import { parse, requireToken } from '../../shared/http/server.ts';
 import type { Facts } from '../core/facts.ts';
 import type { AgentLoop } from '../loop/agent-loop.ts';
 import { answerToWire, downSchema, leaveSchema, promiseSchema, statusToWire, testimonyToWire } from '../peer/messages.ts';
@@ -38,10 +36,4 @@ export function addPeerRoutes(app: FastifyInstance, { loop, facts, peerToken }: 
     const answer = await loop.promise(parse(promiseSchema, request.body));
     return answer.kind === 'promised' ? answerToWire(answer.answer) : answer;
   });
-}
-
-export function parse<Schema extends z.ZodType>(schema: Schema, body: unknown): z.output<Schema> {
-  const parsed = schema.safeParse(body);
-  if (parsed.success) return parsed.data;
-  throw appError('PGB-1602', parsed.error.issues.map((issue) => `${issue.path.join('.')}: ${issue.message}`).join('; '));
 }

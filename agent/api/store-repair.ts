@@ -12,13 +12,12 @@ import { decodeLeader, decodeNode, encodeHistoryEntry, encodeLeader } from '../.
 import type { NodeRecord } from '../../shared/domain/leader-record.ts';
 import { nameOf, parseNodeName, type NodeName } from '../../shared/domain/node-id.ts';
 import { appError } from '../../shared/errors.ts';
-import { requireToken } from '../../shared/http/server.ts';
+import { parse, requireToken } from '../../shared/http/server.ts';
 import { wallClockIso } from '../../shared/runtime/clock.ts';
 import type { Facts } from '../core/facts.ts';
 import { planRepair, type Repair } from '../core/repair.ts';
 import type { PeerClient } from '../peer/peer-client.ts';
 import { testimonyOf } from './node-status.ts';
-import { parse } from './peer-routes.ts';
 
 export type RepairRouteParts = {
   readonly config: NodeConfig;

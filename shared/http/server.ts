@@ -4,6 +4,7 @@
  */
 import { createHash, timingSafeEqual } from 'node:crypto';
 import { fastify, LogController } from 'fastify';
+import type { z } from 'zod';
 import type { FastifyInstance, FastifyReply, FastifyRequest } from 'fastify';
 import { AppError, appError, describeError, systemErrorCode, toAppError } from '../errors.ts';
 import { httpStatusOf } from './http-status.ts';
@@ -95,6 +96,13 @@ export function requireToken(token: string): (request: FastifyRequest) => Promis
     if (given === undefined || !timingSafeEqual(digest(given), expected))
       throw appError('PGB-1601', given === undefined ? 'no bearer token was sent' : 'the token is not the right one');
   };
+}
+
+/** What a client sent, decoded; throws PGB-1602 with everything that is wrong with it. */
+export function parse<Schema extends z.ZodType>(schema: Schema, body: unknown): z.output<Schema> {
+  const parsed = schema.safeParse(body);
+  if (parsed.success) return parsed.data;
+  throw appError('PGB-1602', parsed.error.issues.map((issue) => `${issue.path.join('.')}: ${issue.message}`).join('; '));
 }
 
 export async function sendError(reply: FastifyReply, error: unknown): Promise<FastifyReply> {
