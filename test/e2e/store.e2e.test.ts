@@ -74,7 +74,10 @@ describe('an etcd that has lost what it knew', () => {
     const { name = '' } = before ?? {};
     await withLedger(cluster, async () => {
       await cluster.killNode(name);
-      await until('another leads', WAIT_MS, async () => (await leaderSeenBeside(name)) !== name);
+      await until('another leads', WAIT_MS, async () => {
+        const { leader } = await cluster.list();
+        return leader?.state === 'serving' && leader.name !== name;
+      });
       cluster.release(name);
       await cluster.untilWhole(60_000);
     });
@@ -109,11 +112,6 @@ async function refusedThenRepaired(spoil: () => void): Promise<void> {
 async function distrusting(): Promise<number> {
   const { nodes } = await cluster.list();
   return nodes.filter((node) => !('unreachable' in node) && node.alarms.some((alarm) => alarm.startsWith('PGB-1203'))).length;
-}
-
-async function leaderSeenBeside(name: string): Promise<string | null> {
-  const { nodes, leader } = await cluster.list();
-  return nodes.some((node) => node.name !== name && !('unreachable' in node)) ? (leader?.name ?? null) : null;
 }
 
 function etcdDir(): string {
