@@ -228,7 +228,10 @@ export class AgentMachine {
     this.#situation.takeover = { epoch: record.epoch, declareLost, force, askedAtMs: this.#outbox.nowMs };
   }
 
-  /** P7.8: from here on this incarnation is not counted on any more, unless it is seen to have gone on; whether it still is, the record, the set in force and a change on its way tell. */
+  /**
+   * P7.8: from here on this incarnation is not counted on any more, unless it is seen to have gone on; whether it still is, the record, the set in force and a
+   * change on its way tell.
+   */
   #letGo(member: MemberId): boolean {
     const { record, proposed } = this.#store;
     if (record === null || record.holder !== this.member) return false;

@@ -123,8 +123,9 @@ function waitOrGiveUp({ waitMs }: ReadOnlyPolicy, { waitedMs }: Question, why: s
 }
 
 /**
- * True when a recent answer of the target's own agent says that it lets nobody in at the moment. Needed for clients that speak TLS from
- * the start: their refusal would be inside the encrypted stream, where it cannot be told apart from any other error and retried.
+ * True when a recent answer of the target's own agent says that it lets nobody in at the moment: then one question to the agent does for all who wait, and
+ * nobody knocks in vain. Clients that speak TLS from the start need it: their refusal would be inside the encrypted stream, where it cannot be told apart from
+ * any other error and retried.
  */
 export function isKnownClosed(view: View, target: Target, nowMs: number): boolean {
   const node = view.nodes.get(target.name);

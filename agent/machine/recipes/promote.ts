@@ -38,7 +38,7 @@ export function* promote(bench: Bench, record: LeaderRecord): Recipe<Outcome> {
   return yield* save((file) => ({ ...file, promotion: { epoch, timeline, phase: 'done' } }));
 }
 
-/** Two disks' worth of waiting that need not follow each other: both are to be done before the server is promoted, neither before the other. */
+/** Side by side, because clients wait: both must be done before the server is promoted, neither before the other. */
 function* noteAndClose(edit: Edit): Recipe<Outcome> {
   const [saved, closed] = yield* both<Outcome, Outcome>({ kind: 'save', edit }, { kind: 'ask', ask: { kind: 'set-open', open: false } });
   return saved.kind === 'failed' ? saved : closed;
