@@ -11,7 +11,7 @@ import { weakCommitOf } from './core/commit-strength.ts';
 import { isWish, NO_WISH, readWish, type ReadWish } from './core/read-wish.ts';
 import { settingsOf, withoutSettings, type Setting } from './core/startup-options.ts';
 import { encodeStartup, type Opening, type Parameter } from './core/startup-parse.ts';
-import { MessageWalk } from './core/message-walk.ts';
+import { interestIn, MessageWalk } from './core/message-walk.ts';
 import type { Cancels } from './cancel.ts';
 import { Inlet } from './inlet.ts';
 import { PASS, Relay, type WatchVerdict } from './relay.ts';
@@ -182,7 +182,7 @@ export class Session implements Routed {
     const weak = this.#weakCommit(settings);
     this.#weak = weak;
     if (weak !== null) this.#forgetWeak = this.#deps.weakCommits.enter(weak);
-    this.#relayTo(reached, new MessageWalk([BACKEND_KEY_TYPE, NOTICE_TYPE]));
+    this.#relayTo(reached, new MessageWalk(interestIn({ watched: [BACKEND_KEY_TYPE, NOTICE_TYPE] })));
   }
 
   /** True: the session has been refused, because its commits would be weaker than is allowed here. */

@@ -2,7 +2,8 @@
  * Knows where one server message ends and the next begins while the bytes flow past: five header bytes a message, the body is skipped.
  * Pure. It must never copy or allocate for an ordinary message: a result set of tiny rows is one loop turn a row, and nothing else.
  *
- * Messages of a watched type are the exception: they are copied, so that a session can learn its cancel key or a notice that matters.
+ * Two kinds are the exception. `feed` stops behind a *noted* message, so that somebody can keep count of the conversation; a *watched* one is copied
+ * as well, so that a session can learn its cancel key or a notice that matters.
  */
 const HEADER_BYTES = 5;
 /** The length word counts itself. */
@@ -12,10 +13,30 @@ const MAX_MESSAGE_BYTES = 0x4000_0000;
 /** The longest body that is copied; a longer one flows past unseen. */
 export const MAX_CAPTURED_BYTES = 2_048;
 
+const NOTED = 1;
+const WATCHED = 2;
+
+/** What walks are to stop behind: message types as character codes. A type that is noted and watched is watched. */
+export function interestIn({
+  noted = [],
+  watched = [],
+}: {
+  readonly noted?: readonly number[];
+  readonly watched?: readonly number[];
+}): Uint8Array {
+  const interest = new Uint8Array(256);
+  for (const type of noted) interest[type] = NOTED;
+  for (const type of watched) interest[type] = WATCHED;
+  return interest;
+}
+
 export class MessageWalk {
-  readonly #watched: Uint8Array;
+  /** By type: what is done about it. */
+  readonly #interest: Uint8Array;
   #headerSeen = 0;
   #type = 0;
+  /** Negative: the body has not begun. */
+  #firstByte = -1;
   #length = 0;
   #bodyLeft = 0;
   #broken = false;
@@ -23,14 +44,14 @@ export class MessageWalk {
   #capturedBytes = 0;
   #capturing = false;
 
-  /** `watched`: message types as character codes. */
-  constructor(watched: readonly number[]) {
-    this.#watched = Uint8Array.from(watched);
+  /** From `interestIn`; any number of walks may share one. */
+  constructor(interest: Uint8Array) {
+    this.#interest = interest;
   }
 
   /**
-   * Walks `bytes` from `from`. Returns the index just behind a watched message that ended there (see `type` and `body`; call again with that
-   * index), or -1 when everything was walked.
+   * Walks `bytes` from `from`. Returns the index just behind a noted or watched message that ended there (see `type`, `firstByte` and `body`; call
+   * again with that index), or -1 when everything was walked.
    */
   feed(bytes: Uint8Array, from: number): number {
     const end = bytes.length;
@@ -38,22 +59,22 @@ export class MessageWalk {
     while (at < end && !this.#broken) {
       if (this.#bodyLeft > 0) {
         const next = Math.min(at + this.#bodyLeft, end);
+        if (this.#firstByte < 0) this.#firstByte = bytes[at] ?? 0;
         if (this.#capturing) this.#capture(bytes, at, next);
         this.#bodyLeft -= next - at;
         at = next;
-        if (this.#bodyLeft === 0 && this.#capturing) {
-          this.#capturing = false;
-          return at;
-        }
+        if (this.#bodyLeft === 0 && (this.#capturing || this.#interest[this.#type] === NOTED)) return at;
       } else if (this.#headerSeen === 0 && end - at >= HEADER_BYTES) {
         this.#type = bytes[at] ?? 0;
         this.#length =
           (((bytes[at + 1] ?? 0) << 24) | ((bytes[at + 2] ?? 0) << 16) | ((bytes[at + 3] ?? 0) << 8) | (bytes[at + 4] ?? 0)) >>> 0;
         at += HEADER_BYTES;
         this.#enterBody();
+        if (this.#isNotedAndEmpty) return at;
       } else {
         this.#headerByte(bytes[at] ?? 0);
         at += 1;
+        if (this.#isNotedAndEmpty) return at;
       }
     }
     return -1;
@@ -69,9 +90,24 @@ export class MessageWalk {
     return this.#type;
   }
 
+  /** First byte of its body; 0: the body is empty. */
+  get firstByte(): number {
+    return Math.max(this.#firstByte, 0);
+  }
+
+  /** True: the message that `feed` returned for was watched, and `body` is its body. */
+  get isWatched(): boolean {
+    return this.#capturing;
+  }
+
   /** Body of the watched message that `feed` returned for; valid until the next `feed`. */
   get body(): Uint8Array {
     return this.#captured?.subarray(0, this.#capturedBytes) ?? new Uint8Array();
+  }
+
+  /** A message without a body ended with its header just now, and somebody counts it. */
+  get #isNotedAndEmpty(): boolean {
+    return this.#bodyLeft === 0 && this.#headerSeen === 0 && !this.#broken && this.#interest[this.#type] === NOTED;
   }
 
   /** A header that arrives in pieces. */
@@ -94,7 +130,8 @@ export class MessageWalk {
       return;
     }
     this.#bodyLeft = this.#length - LENGTH_BYTES;
-    this.#capturing = this.#bodyLeft > 0 && this.#bodyLeft <= MAX_CAPTURED_BYTES && this.#watched.includes(this.#type);
+    this.#firstByte = -1;
+    this.#capturing = this.#bodyLeft > 0 && this.#bodyLeft <= MAX_CAPTURED_BYTES && this.#interest[this.#type] === WATCHED;
     this.#capturedBytes = 0;
   }
 

@@ -1,7 +1,7 @@
 /** Bytes of strangers against everything that reads them: nothing throws, nothing goes in circles, nothing keeps more than it may. */
 import fc from 'fast-check';
 import { describe, expect, it } from 'vitest';
-import { MAX_CAPTURED_BYTES, MessageWalk } from '../../../proxy/core/message-walk.ts';
+import { interestIn, MAX_CAPTURED_BYTES, MessageWalk } from '../../../proxy/core/message-walk.ts';
 import { readWish } from '../../../proxy/core/read-wish.ts';
 import { settingsOf, withoutSettings } from '../../../proxy/core/startup-options.ts';
 import { encodeStartup, MAX_STARTUP_BYTES, parseOpening } from '../../../proxy/core/startup-parse.ts';
@@ -111,7 +111,7 @@ describe('whatever a server sends', () => {
           { maxLength: 10 },
         ),
         (chunks) => {
-          const walk = new MessageWalk(watched);
+          const walk = new MessageWalk(interestIn({ watched }));
           for (const chunk of chunks) {
             let turns = 0;
             for (let at = walk.feed(chunk, 0); at >= 0; at = walk.feed(chunk, at)) {
