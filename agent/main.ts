@@ -20,6 +20,7 @@ import { announce, refuseDuplicate, untilNameIsFree } from './announce.ts';
 import { addOperatorRoutes } from './api/operator-routes.ts';
 import { addPeerRoutes } from './api/peer-routes.ts';
 import { addRepairRoute } from './api/store-repair.ts';
+import { addVerifierRoute } from './api/verifier-route.ts';
 import type { Facts } from './core/facts.ts';
 import { departWhenAsked, stopServer } from './departure.ts';
 import { connectGuard, type GuardClient } from './guard/guard-client.ts';
@@ -137,6 +138,7 @@ async function runParts({ config, log, dcs, keys, files, file, nameIsFree, asked
   });
   const server = createHttpServer({ host: config.api.host, port: config.api.port, requestTimeoutMs: 15_000, logger: log });
   addPeerRoutes(server.app, { loop, facts, peerToken: config.secrets.peerToken });
+  addVerifierRoute(server.app, { postgres, peerToken: config.secrets.peerToken });
   const alarms = openAlarms({ config, machine, facts, log, postgres });
   addRepairRoute(server.app, { config, facts, dcs, keys, peers });
   addOperatorRoutes(server.app, { config, loop, machine, facts, dcs, keys, alarms: () => alarms.texts() });

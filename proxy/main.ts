@@ -58,7 +58,7 @@ export async function runProxy(config: ProxyConfig, signal: AbortSignal, hurry: 
 
 export async function startProxy(config: ProxyConfig, dcs: Dcs, log: Logger): Promise<RunningProxy> {
   const keys = keysOf(config.cluster);
-  const agents = createAgentClient();
+  const agents = createAgentClient(config.peerToken);
   const view = new ViewFollower({ dcs, keys, agents, log });
   const gate = new Gate();
   const router = new Router(

@@ -22,7 +22,7 @@ import { findBinDir, readMajorVersion, type LocalContext } from './context.ts';
 import { discardDirectory } from './data-directory.ts';
 import { asOutcome, DONE, failed, LocalServer, poll } from './local-server.ts';
 import { Observer } from './observe.ts';
-import type { CommitOverride, Follow, Outcome, Postgres, ServerFacts, ServerState, StartAs, SyncSetting } from './port.ts';
+import type { CommitOverride, Follow, Outcome, Postgres, ServerFacts, ServerState, StartAs, SyncSetting, VerifierLook } from './port.ts';
 import { promote, type PromoteOptions } from './promote.ts';
 import { Pulse } from './pulse.ts';
 import { rewind, type RewindOptions } from './rewind.ts';
@@ -31,6 +31,7 @@ import { keepSlots } from './slots.ts';
 import { start, stopFast, type Stop } from './start-stop.ts';
 import { StoppedDirectory } from './stopped.ts';
 import { proveSync, writeSync } from './sync.ts';
+import { VerifierReader } from './verifier-reader.ts';
 
 const POSITION_POLL_MS = 3;
 const POSITION_DEADLINE_MS = 3_000;
@@ -64,6 +65,7 @@ class LocalPostgres implements Postgres {
   readonly #server: LocalServer;
   readonly #observer: Observer;
   readonly #pulse: Pulse;
+  readonly #verifiers: VerifierReader;
   readonly #stopped: StoppedDirectory;
   readonly #stopListening: (() => void)[] = [];
   readonly #closing = new AbortController();
@@ -73,12 +75,14 @@ class LocalPostgres implements Postgres {
     this.#server = server;
     this.#observer = new Observer(server);
     this.#pulse = new Pulse(server);
+    this.#verifiers = new VerifierReader(server);
     this.#stopped = new StoppedDirectory(server.context);
     this.#addresses = new AddressWatch(server, this.#closing.signal);
     this.onGuardChange(() => {
       if (server.postmasterPid() !== null) return;
       server.dropSession();
       this.#pulse.forget();
+      this.#verifiers.forget();
     });
   }
 
@@ -197,6 +201,10 @@ class LocalPostgres implements Postgres {
     return this.#server.postmasterPid() === null ? null : readCommitOverrides(this.#server, deadlineMs);
   }
 
+  async verifierOf(user: string, deadlineMs: number): Promise<VerifierLook> {
+    return this.#server.postmasterPid() === null ? { kind: 'unknown' } : this.#verifiers.read(user, deadlineMs);
+  }
+
   stroke(deadlineMs: number): Promise<Outcome> {
     return this.#pulse.stroke(deadlineMs);
   }
@@ -251,6 +259,7 @@ class LocalPostgres implements Postgres {
     for (const stop of this.#stopListening) stop();
     this.#server.dropSession();
     this.#pulse.forget();
+    this.#verifiers.forget();
     return Promise.resolve();
   }
 

@@ -79,6 +79,9 @@ export type SyncSetting =
 /** `ALTER ROLE role IN DATABASE database SET synchronous_commit = value`; null: all of them. */
 export type CommitOverride = { readonly role: string | null; readonly database: string | null; readonly value: string };
 
+/** `verifier` null: no such role, no password, expired, or not allowed to log in. */
+export type VerifierLook = { readonly kind: 'looked'; readonly verifier: string | null } | { readonly kind: 'unknown' };
+
 export type Outcome = { readonly kind: 'done' } | { readonly kind: 'failed'; readonly code: string; readonly why: string };
 
 export interface Postgres {
@@ -144,6 +147,9 @@ export interface Postgres {
 
   /** Roles and databases with a `synchronous_commit` of their own. Null: nobody can tell at present. Display only. */
   commitOverrides(deadlineMs: number): Promise<readonly CommitOverride[] | null>;
+
+  /** What is stored instead of the password of `user`. As good as the password with md5, and half of a login with SCRAM: never logged, never kept. */
+  verifierOf(user: string, deadlineMs: number): Promise<VerifierLook>;
 
   /** Writes and reloads the setting; resolves when the file is in place and the reload sent. Proof is `proveSync`. */
   writeSync(setting: SyncSetting, signal: AbortSignal): Promise<Outcome>;

@@ -9,6 +9,7 @@ export type Verifiers = { readonly monitor: string; readonly replication: string
 /** From 15 on a role may be allowed to checkpoint; before, a function of the superuser does it. */
 const CHECKPOINT_ROLE_SINCE = 15;
 const CHECKPOINT_FUNCTION = 'pgbaton_checkpoint';
+const VERIFIER_FUNCTION = 'pgbaton_verifier';
 
 export function roleSql(verifiers: Verifiers, majorVersion: number): string {
   const statements = [
@@ -25,6 +26,7 @@ export function roleSql(verifiers: Verifiers, majorVersion: number): string {
       'pg_read_binary_file(text)',
       'pg_read_binary_file(text, bigint, bigint, boolean)',
     ].map((signature) => `GRANT EXECUTE ON FUNCTION pg_catalog.${signature} TO ${REWIND_ROLE}`),
+    ...verifierRights(),
     ...checkpointRights(majorVersion),
   ];
   // An error in single-user mode does not end the server; the caller looks for the last line.
@@ -36,6 +38,26 @@ export const DONE_MARK = 'pgbaton-roles-made';
 
 export function checkpointSql(majorVersion: number): string {
   return majorVersion >= CHECKPOINT_ROLE_SINCE ? 'CHECKPOINT' : `SELECT public.${CHECKPOINT_FUNCTION}()`;
+}
+
+/** One row with the verifier of the role `$1`; null when it has none, has expired or may not log in. */
+export function verifierSql(): string {
+  return `SELECT public.${VERIFIER_FUNCTION}($1) AS verifier`;
+}
+
+/**
+ * One verifier at a time and by name: less than a right to read pg_authid would give. The owner is set because somebody else may have made a
+ * function of that name before.
+ */
+function verifierRights(): readonly string[] {
+  const signature = `public.${VERIFIER_FUNCTION}(text)`;
+  const body = `SELECT a.rolpassword FROM pg_catalog.pg_authid a WHERE a.rolname OPERATOR(pg_catalog.=) $1::pg_catalog.name AND pg_catalog.octet_length($1) OPERATOR(pg_catalog.<) 64 AND a.rolcanlogin AND (a.rolvaliduntil IS NULL OR a.rolvaliduntil OPERATOR(pg_catalog.>) pg_catalog.now())`;
+  return [
+    `CREATE OR REPLACE FUNCTION ${signature} RETURNS text LANGUAGE sql STABLE SECURITY DEFINER SET search_path = pg_catalog, pg_temp AS $$ ${body} $$`,
+    `ALTER FUNCTION ${signature} OWNER TO CURRENT_USER`,
+    `REVOKE ALL ON FUNCTION ${signature} FROM PUBLIC`,
+    `GRANT EXECUTE ON FUNCTION ${signature} TO ${MONITOR_ROLE}`,
+  ];
 }
 
 function role(name: string, attributes: string, verifier: string): readonly string[] {

@@ -52,6 +52,20 @@ export function decodeNodeStatus(body: unknown, askedAtMs: number): NodeFact | n
   };
 }
 
+const verifierAnswer = z.object({ verifier: z.string().max(2_048).nullable() });
+
+/** What is stored instead of a user's password; null: no password, expired, or not allowed to log in. */
+export type VerifierLook =
+  | { readonly kind: 'looked'; readonly verifier: string | null }
+  | { readonly kind: 'failed'; readonly why: string };
+
+/** The answer to `POST /verifier`. Its words are never repeated: they may be what must not be said. */
+export function decodeVerifier(status: number, body: unknown): VerifierLook {
+  const decoded = verifierAnswer.safeParse(body);
+  if (status === 200 && decoded.success) return { kind: 'looked', verifier: decoded.data.verifier };
+  return { kind: 'failed', why: `the agent answered with status ${String(status)} to the question for a verifier` };
+}
+
 /** Null when any part of it is missing or damaged: half a history would vouch for what it does not know. */
 function replayedOf({ history, replayedLsn }: z.output<typeof nodeStatus>): WalExtent | null {
   const lsn = replayedLsn === null ? null : parseLsn(replayedLsn);

@@ -3,7 +3,7 @@
  * whoever adds a log line should not have to remember that. Also turns bigints into text, as Lsns and epochs travel everywhere.
  */
 
-const SENSITIVE_KEY = /password|passphrase|secret|token|authorization|credential/i;
+const SENSITIVE_KEY = /password|passphrase|secret|token|authorization|credential|verifier|(client|stored|server|private)_?key/i;
 /** A path or the name of a variable is no secret, and operators need to see it. */
 const PATH_KEY = /file$|path$/i;
 const MASK = '***';
@@ -15,12 +15,13 @@ export function redactFields(fields: Record<string, unknown>): Record<string, un
   return redactMembers(fields, 0);
 }
 
-/** Masks passwords in connection strings, conninfo text and authorization headers. */
+/** Masks passwords in connection strings and conninfo text, authorization headers, and what PostgreSQL stores instead of passwords. */
 export function redactText(text: string): string {
   return text
     .replace(/(\b\w+:\/\/[^\s:/@"]*):[^\s@"]+@/g, `$1:${MASK}@`)
     .replace(/(\bpassword\s*=\s*)('(?:[^'\\]|\\.)*'|[^\s"'\\]+)/gi, `$1${MASK}`)
-    .replace(/(\bBearer\s+)[^\s"\\]+/g, `$1${MASK}`);
+    .replace(/(\bBearer\s+)[^\s"\\]+/g, `$1${MASK}`)
+    .replace(/\bSCRAM-SHA-256\$\d+:[A-Za-z0-9+/=]+\$[A-Za-z0-9+/=:]+|\bmd5[0-9a-f]{32}\b/g, MASK);
 }
 
 /** A finished JSON line: also catches what never was a field of a log call, such as the bindings of a child logger. */

@@ -52,6 +52,18 @@ describe('the logger', () => {
     expect(text()).toContain('host=a');
   });
 
+  it('never writes what PostgreSQL stores instead of a password, nor the keys of a login', () => {
+    const { log, text } = capture();
+    const scram = 'SCRAM-SHA-256$4096:c2FsdA==$c3RvcmVk:c2VydmVy';
+    const md5 = `md5${'0a'.repeat(16)}`;
+    log.info(
+      { verifier: scram, login: { clientKey: Buffer.from('hunter2'), serverKey: 'hunter2' }, why: `stored is ${scram}` },
+      `or ${md5}`,
+    );
+    expect(text()).toContain('stored is ***');
+    for (const secret of ['c3RvcmVk', md5, 'hunter2']) expect(text()).not.toContain(secret);
+  });
+
   it('shows the names of secret files', () => {
     expect(redactFields({ passwordFile: '/run/secrets/pw' })).toEqual({ passwordFile: '/run/secrets/pw' });
   });
