@@ -73,7 +73,7 @@ export function decodeFields(body: Uint8Array): ErrorFields {
 }
 
 /** Sent before anything else to a client that asked for more than the server knows, also to one that is then turned away. */
-const NEGOTIATE_TYPE = 0x76; // 'v'
+export const NEGOTIATE_TYPE = 0x76; // 'v'
 
 /** The first message that says whether the session comes about, if it is a whole ErrorResponse; null while it is not, or when it is something else. */
 export function firstError(bytes: Buffer): ErrorFields | null {

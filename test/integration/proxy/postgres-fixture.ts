@@ -34,12 +34,26 @@ export class PostgresFixture {
     this.#as = as;
   }
 
-  static async start(): Promise<PostgresFixture> {
+  /** `hba`: lines before all others. */
+  static async start(hba: readonly string[] = []): Promise<PostgresFixture> {
     const as = identity();
     const dir = mkdtempSync(join(tmpdir(), 'pgbaton-proxy-'));
     if (as !== null) chownSync(dir, as.uid, as.gid);
     const fixture = new PostgresFixture(await freePort(), dir, as);
-    fixture.#initialise();
+    fixture.#initialise(hba);
+    await fixture.startServer();
+    return fixture;
+  }
+
+  /** A physical standby of `primary`, with the same certificate and its own pg_hba.conf. */
+  static async standbyOf(primary: PostgresFixture, hba: readonly string[] = []): Promise<PostgresFixture> {
+    const dir = mkdtempSync(join(tmpdir(), 'pgbaton-proxy-'));
+    if (primary.#as !== null) chownSync(dir, primary.#as.uid, primary.#as.gid);
+    const fixture = new PostgresFixture(await freePort(), dir, primary.#as);
+    const source = `host=127.0.0.1 port=${String(primary.port)} user=postgres password=${PASSWORD}`;
+    fixture.#run('pg_basebackup', ['-d', source, '-D', join(dir, 'data'), '-R', '-c', 'fast', '-X', 'stream', '-N']);
+    appendFileSync(join(dir, 'data', 'postgresql.conf'), `\nport = ${String(fixture.port)}\n`);
+    fixture.#writeHba(hba);
     await fixture.startServer();
     return fixture;
   }
@@ -94,7 +108,7 @@ export class PostgresFixture {
     });
   }
 
-  #initialise(): void {
+  #initialise(hba: readonly string[]): void {
     const data = join(this.#dir, 'data');
     writeFileSync(join(this.#dir, 'password'), PASSWORD);
     if (this.#as !== null) chownSync(join(this.#dir, 'password'), this.#as.uid, this.#as.gid);
@@ -123,9 +137,17 @@ export class PostgresFixture {
       join(data, 'postgresql.conf'),
       `\nport = ${String(this.port)}\nlisten_addresses = '127.0.0.1'\nunix_socket_directories = ''\nfsync = off\nssl = on\n`,
     );
-    writeFileSync(
-      join(data, 'pg_hba.conf'),
-      'host all raw 127.0.0.1/32 trust\nhost all nobody 127.0.0.1/32 reject\nhost all all 127.0.0.1/32 scram-sha-256\nhost replication all 127.0.0.1/32 scram-sha-256\n',
-    );
+    this.#writeHba(hba);
+  }
+
+  #writeHba(first: readonly string[]): void {
+    const lines = [
+      ...first,
+      'host all raw 127.0.0.1/32 trust',
+      'host all nobody 127.0.0.1/32 reject',
+      'host all all 127.0.0.1/32 scram-sha-256',
+      'host replication all 127.0.0.1/32 scram-sha-256',
+    ];
+    writeFileSync(join(this.#dir, 'data', 'pg_hba.conf'), [...lines, ''].join('\n'));
   }
 }
