@@ -37,6 +37,7 @@ import { openNodeFileStore } from './node-file/node-file-store.ts';
 import type { NodeFile, NodeFileStore } from './node-file/port.ts';
 import { PeerClient } from './peer/peer-client.ts';
 import { findBinDir } from './postgres/context.ts';
+import { ProxyClient } from './peer/proxy-client.ts';
 import { DiskProbe } from './postgres/disk-probe.ts';
 import { createLocalPostgres } from './postgres/local-postgres.ts';
 import type { Postgres } from './postgres/port.ts';
@@ -106,6 +107,7 @@ type Parts = {
 async function runParts({ config, log, dcs, keys, files, file, nameIsFree, asked, signal, stop }: Parts): Promise<void> {
   const { guard, postgres } = openServer(config, log);
   const peers = new PeerClient(config.secrets.peerToken);
+  const proxies = new ProxyClient({ dcs, keys, token: config.secrets.peerToken });
   const { policy } = config;
   const { machine, recorder } = openMachine(config, file, log);
   const facts = (): Facts => machine.facts(monotonicMs());
@@ -121,6 +123,7 @@ async function runParts({ config, log, dcs, keys, files, file, nameIsFree, asked
     guard,
     files,
     peers,
+    proxies,
     disk,
     log,
     failpoints: new Failpoints(process.env['PGBATON_FAILPOINTS']),
@@ -156,6 +159,7 @@ async function runParts({ config, log, dcs, keys, files, file, nameIsFree, asked
   } finally {
     await server.close();
     peers.close();
+    proxies.close();
     disk.close();
     await postgres.close();
     await guard.close();

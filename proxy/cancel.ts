@@ -1,9 +1,10 @@
 /**
  * Cancel requests: remembers which server issued a client's key, and carries the request there. A key of unknown origin (TLS hides it, or
- * another proxy saw it) goes to every server: only the one that issued it heeds it. The client is never answered; it waits for the end.
+ * another proxy saw it) goes to every server: only the one that issued it heeds it. A session that was moved has another key at its new server;
+ * its client still has the first. The client is never answered; it waits for the end.
  */
 import { setMaxListeners } from 'node:events';
-import type { CancelKey } from './wire/backend-key.ts';
+import { encodeCancelRequest, type CancelKey } from './wire/backend-key.ts';
 import { dial, type Address } from './dial.ts';
 import { Turnstile } from './turnstile.ts';
 
@@ -14,8 +15,11 @@ const DONE_MS = 2_000;
 const CONCURRENT = 32;
 const WAITING_MAX = 1_000;
 
+/** A server, and the key it knows the session by. */
+export type Issuer = { readonly address: Address; readonly key: CancelKey };
+
 export class Cancels {
-  readonly #issuers = new Map<CancelKey, Address>();
+  readonly #issuers = new Map<CancelKey, Issuer>();
   readonly #turnstile = new Turnstile(CONCURRENT);
   readonly #closed = new AbortController();
   #pending = 0;
@@ -24,8 +28,8 @@ export class Cancels {
     setMaxListeners(0, this.#closed.signal);
   }
 
-  /** Returns the way to forget it again. */
-  remember(key: CancelKey, issuer: Address): () => void {
+  /** `key` is the client's; what the issuer calls it may change with the issuer. Returns the way to forget it again. */
+  remember(key: CancelKey, issuer: Issuer): () => void {
     this.#issuers.set(key, issuer);
     return () => {
       if (this.#issuers.get(key) === issuer) this.#issuers.delete(key);
@@ -42,8 +46,9 @@ export class Cancels {
     const admitted = await this.#turnstile.enter(this.#closed.signal);
     if (admitted) {
       const issuer = this.#issuers.get(key);
-      const addresses = issuer === undefined ? otherwise : [issuer];
-      await Promise.all(addresses.map((address) => tell(address, packet, this.#closed.signal)));
+      const { signal } = this.#closed;
+      if (issuer !== undefined) await tell(issuer.address, encodeCancelRequest(issuer.key), signal);
+      else await Promise.all(otherwise.map((address) => tell(address, packet, signal)));
       this.#turnstile.leave();
     }
     this.#pending -= 1;

@@ -14,6 +14,7 @@ import { Cancels } from './cancel.ts';
 import { Gate } from './gate.ts';
 import { Listener } from './listener.ts';
 import { Presence } from './presence.ts';
+import { Mover } from './move/mover.ts';
 import { Router } from './router.ts';
 import type { OperatorParts } from './operator-api.ts';
 import { openStore } from './store.ts';
@@ -90,13 +91,15 @@ export async function startProxy(config: ProxyConfig, dcs: Dcs, log: Logger): Pr
     },
   });
   const operators = { token: config.peerToken, gate, sessions: (limit: number) => sessionsOf(listeners, limit) };
+  const mover = new Mover({ router, holdMs: config.holdMs, deps: { router, agents, log, tls: 'off' }, log });
   let identity: ProxyIdentity = { id: config.id, cluster: config.cluster, rwPort: config.rwPort, roPort: config.roPort };
-  const api = createApi({ ...config.api, identity: () => identity, view, router, operators, weakCommits, log });
+  const api = createApi({ ...config.api, identity: () => identity, view, router, operators, movers: mover, weakCommits, log });
 
   let presence: Presence | null = null;
   const close = async (): Promise<void> => {
     await Promise.all([...listeners.map((listener) => listener.close()), api.close(), presence?.close()]);
     gate.close();
+    mover.close();
     view.close();
     cancels.close();
     agents.close();
@@ -106,7 +109,7 @@ export async function startProxy(config: ProxyConfig, dcs: Dcs, log: Logger): Pr
     const [rwPort, roPort] = await Promise.all([listeners[0].listen(), listeners[1].listen()]);
     identity = { ...identity, rwPort, roPort };
     const bound = await api.listen();
-    const url = `http://${bound.host.includes(':') ? `[${bound.host}]` : bound.host}:${String(bound.port)}`;
+    const url = config.api.advertiseUrl ?? `http://${bound.host.includes(':') ? `[${bound.host}]` : bound.host}:${String(bound.port)}`;
     presence = new Presence({ dcs, key: keys.proxy(config.id), value: JSON.stringify({ id: config.id, rwPort, roPort, url }) });
     presence.start();
     const drain = async (withinMs: number, hurry: AbortSignal): Promise<void> => {

@@ -3,7 +3,7 @@
  * let a cut wait for anything: every session of a deposed leader is told within the same turn in which the news arrived.
  */
 import type { DurabilityMode } from '../shared/domain/leader-record.ts';
-import type { MemberId } from '../shared/domain/node-id.ts';
+import { nameOf, type MemberId } from '../shared/domain/node-id.ts';
 import type { Logger } from '../shared/logging/logger.ts';
 import { monotonicMs } from '../shared/runtime/clock.ts';
 import type { Port } from './core/admission.ts';
@@ -23,6 +23,7 @@ import {
 import type { View } from './core/view.ts';
 import type { Address } from './dial.ts';
 import type { Gate } from './gate.ts';
+import type { Movable } from './move/movable.ts';
 import type { ViewFollower } from './view.ts';
 import { Wakeups, type Woken } from './wakeups.ts';
 
@@ -31,6 +32,8 @@ export interface Routed {
   readonly port: Port;
   /** True once the client talks to a server, false while one is being sought. */
   readonly attached: boolean;
+  /** Null: it has no server yet, or its conversation cannot be read. */
+  readonly movable: Movable | null;
   /** What the session depends on no longer holds. */
   depose(why: string): void;
 }
@@ -74,6 +77,8 @@ export class Router {
   readonly #bonds = new Map<Routed, Bond>();
   readonly #sessionsOn = new Map<MemberId, number>();
   readonly #wakeups = new Wakeups();
+  /** The leader is about to stop: whoever came to it now would have to leave at once. */
+  #isMoving = false;
   #turn = 0;
   #held = 0;
   #cut = 0;
@@ -95,6 +100,7 @@ export class Router {
     const admitted = this.#gate.admits(port);
     if (admitted === 'hold') return { kind: 'none', why: 'an operator has paused the proxy', waitMs: null };
     if (admitted === 'refuse') return { kind: 'none', why: 'an operator drains this proxy', waitMs: 0 };
+    if (port === 'rw' && this.#isMoving) return { kind: 'none', why: 'the leader is about to move', waitMs: null };
     const question = { nowMs: monotonicMs(), wish: seeker.wish, waitedMs: seeker.waitedMs };
     if (port === 'rw') return routeToLeader(this.#view.current, this.#settings, question);
     this.#turn += 1;
@@ -144,6 +150,23 @@ export class Router {
     return this.#bonds.has(session);
   }
 
+  /** Where a member is reached; null: it is not known. */
+  addressOf(member: MemberId): (Address & { readonly agentUrl: string }) | null {
+    const record = this.#view.current.nodes.get(nameOf(member))?.record;
+    return record?.member === member ? { host: record.pgHost, port: record.pgPort, agentUrl: record.agentUrl } : null;
+  }
+
+  /** Sessions on this leader that can be moved. */
+  movableOn(member: MemberId): readonly Movable[] {
+    return [...this.#bonds].flatMap(([{ movable }, bond]) =>
+      bond.kind === 'leader' && bond.member === member && movable ? [movable] : [],
+    );
+  }
+
+  get view(): View {
+    return this.#view.current;
+  }
+
   /** Whom the session depends on; null: nobody yet, or no more. */
   memberOf(session: Routed): MemberId | null {
     return this.#bonds.get(session)?.member ?? null;
@@ -170,6 +193,12 @@ export class Router {
 
   leaveHold(): void {
     this.#held -= 1;
+  }
+
+  /** New read-write sessions are held for a planned move, or let on again. */
+  setMoving(isMoving: boolean): void {
+    this.#isMoving = isMoving;
+    if (!isMoving) this.#wakeups.wakeAll();
   }
 
   /** Something else than the view has changed. */

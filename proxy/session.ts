@@ -11,14 +11,16 @@ import { weakCommitOf } from './core/commit-strength.ts';
 import { isWish, NO_WISH, readWish, type ReadWish } from './core/read-wish.ts';
 import { settingsOf, withoutSettings, type Setting } from './core/startup-options.ts';
 import { encodeStartup, type Opening, type Parameter } from './core/startup-parse.ts';
-import { interestIn, MessageWalk } from './core/message-walk.ts';
 import type { Cancels } from './cancel.ts';
 import { Inlet } from './inlet.ts';
+import { Movable } from './move/movable.ts';
+import { Passenger } from './move/passenger.ts';
 import { PASS, Relay, type WatchVerdict } from './relay.ts';
+import type { Target } from './core/route.ts';
 import type { Routed } from './router.ts';
 import { Seek, type Errand, type Reached, type SeekDeps } from './seek.ts';
 import { ANSWER_PLAIN, ANSWER_TLS, encodePlainAnswer } from './wire/answers.ts';
-import { BACKEND_KEY_TYPE, cancelKey, decodeBackendKey } from './wire/backend-key.ts';
+import { BACKEND_KEY_TYPE, cancelKey } from './wire/backend-key.ts';
 import {
   COMMIT_UNKNOWN,
   DEPOSED,
@@ -56,7 +58,7 @@ export class Session implements Routed {
   /** Reached by an SSLRequest that the server declined; waits for the client's startup packet. */
   #warm: Reached | null = null;
   #relay: Relay | null = null;
-  #forgetKey: (() => void) | null = null;
+  #movable: Movable | null = null;
   #forgetWeak: (() => void) | null = null;
   #weak: WeakCommit | null = null;
   readonly #sinceMs = monotonicMs();
@@ -110,6 +112,10 @@ export class Session implements Routed {
     }
     this.#dropWarm();
     this.#seek?.abortAttempt();
+  }
+
+  get movable(): Movable | null {
+    return this.#movable;
   }
 
   /** The proxy is closing: clients without a server are told to go, those with one are cut. */
@@ -182,7 +188,7 @@ export class Session implements Routed {
     const weak = this.#weakCommit(settings);
     this.#weak = weak;
     if (weak !== null) this.#forgetWeak = this.#deps.weakCommits.enter(weak);
-    this.#relayTo(reached, new MessageWalk(interestIn({ watched: [BACKEND_KEY_TYPE, NOTICE_TYPE] })));
+    this.#relayTo(reached, new Passenger(packet, kept));
   }
 
   /** True: the session has been refused, because its commits would be weaker than is allowed here. */
@@ -265,7 +271,7 @@ export class Session implements Routed {
     }
   }
 
-  #relayTo(reached: Reached, walk: MessageWalk | null): void {
+  #relayTo(reached: Reached, passenger: Passenger | null): void {
     // The news that deposes this server can arrive between its first words and this line.
     if (!this.#deps.router.isBound(this)) {
       reached.socket.destroy();
@@ -275,25 +281,25 @@ export class Session implements Routed {
     this.#relay = new Relay({
       client: this.#client,
       server: reached.socket,
-      walk,
-      onWatched: (type, body) => this.#judge(reached, type, body),
+      flow: passenger?.flow ?? null,
+      onLogin: passenger?.onClient ?? null,
+      onWatched: (type, body) => this.#judge(reached.target, type, body),
       onClosed: () => {
         this.#close();
       },
     });
+    const { router, cancels } = this.#deps;
+    if (passenger !== null) this.#movable = new Movable({ session: this, passenger, relay: this.#relay, router, cancels });
     this.#relay.start(reached.firstWords, this.#inlet.detach());
   }
 
-  #judge(reached: Reached, type: number, body: Uint8Array): WatchVerdict {
+  #judge(target: Target, type: number, body: Uint8Array): WatchVerdict {
     if (type === NOTICE_TYPE && saysWaitWasCancelled(body)) {
-      this.#deps.log.warn({ target: reached.target.name }, 'session.commit-wait-cancelled');
+      this.#deps.log.warn({ target: this.#deps.router.memberOf(this) }, 'session.commit-wait-cancelled');
       return { kind: 'end-with', error: encodeFatal(COMMIT_UNKNOWN) };
     }
-    // One key a session: the server sends it once, right before the first ReadyForQuery.
-    if (type === BACKEND_KEY_TYPE && this.#forgetKey === null) {
-      const key = decodeBackendKey(body);
-      if (key !== null) this.#forgetKey = this.#deps.cancels.remember(key, reached.target);
-    }
+    if (type === BACKEND_KEY_TYPE) this.#movable?.onBackendKey(body, target);
+    this.#movable?.passenger.onServer(type, body);
     return PASS;
   }
 
@@ -321,7 +327,7 @@ export class Session implements Routed {
 
   #close(): void {
     this.#dropWarm();
-    this.#forgetKey?.();
+    this.#movable?.close();
     this.#forgetWeak?.();
     this.#forgetWeak = null;
     if (!this.#client.writableEnded) this.#client.destroy();

@@ -5,7 +5,7 @@
  */
 import type { Dcs, Hint, KeyValue, Subscription } from '../shared/dcs/dcs.ts';
 import type { Keys } from '../shared/dcs/keys.ts';
-import { decodeLeader, decodeNode } from '../shared/dcs/records.ts';
+import { decodeLeader, decodeNode, decodeOperation } from '../shared/dcs/records.ts';
 import { parseNodeName, type NodeName } from '../shared/domain/node-id.ts';
 import { EdgeLog } from '../shared/logging/edge-log.ts';
 import type { Logger } from '../shared/logging/logger.ts';
@@ -131,6 +131,7 @@ export class ViewFollower {
 
   #absorb(record: KeyValue): void {
     if (record.key === this.#options.keys.leader) this.#absorbLeader(record.value);
+    else if (record.key === this.#options.keys.operation) this.#absorbOperation(record.value);
     else if (record.key.startsWith(this.#options.keys.nodes)) this.#absorbNode(record);
   }
 
@@ -156,6 +157,14 @@ export class ViewFollower {
     log.info({ epoch: next.epoch, seq: next.seq, holder: next.holder, state: next.state.kind }, 'view.leader');
     this.#publish({ ...this.#view, leader: next });
     this.#pollAll('again');
+  }
+
+  #absorbOperation(value: string): void {
+    const decoded = decodeOperation(value);
+    // What cannot be read is for people; the leader record decides, and a move has a time limit of its own.
+    if (decoded.kind === 'malformed') return;
+    const { id, stage } = decoded.value;
+    this.#publish({ ...this.#view, operation: { id, stage } });
   }
 
   #absorbNode(record: KeyValue): void {

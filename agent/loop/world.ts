@@ -10,6 +10,7 @@ import type { GuardClient } from '../guard/guard-client.ts';
 import type { Answer, Ask, AskOf } from '../machine/asks.ts';
 import type { NodeFileStore } from '../node-file/port.ts';
 import type { PeerClient } from '../peer/peer-client.ts';
+import type { ProxyClient } from '../peer/proxy-client.ts';
 import type { DiskProbe } from '../postgres/disk-probe.ts';
 import type { Outcome, Postgres } from '../postgres/port.ts';
 import type { StoreAsks } from './store-asks.ts';
@@ -20,6 +21,7 @@ export type WorldParts = {
   readonly guard: GuardClient;
   readonly files: NodeFileStore;
   readonly peers: PeerClient;
+  readonly proxies: ProxyClient;
   readonly disk: DiskProbe;
 };
 
@@ -33,7 +35,11 @@ export function freshIncarnation(): Incarnation {
   return value;
 }
 
-export async function answer({ store, postgres, guard, files, peers, disk }: WorldParts, ask: Ask, signal: AbortSignal): Promise<Answer> {
+export async function answer(
+  { store, postgres, guard, files, peers, proxies, disk }: WorldParts,
+  ask: Ask,
+  signal: AbortSignal,
+): Promise<Answer> {
   switch (ask.kind) {
     case 'read-store':
       return store.read(ask, signal);
@@ -47,14 +53,6 @@ export async function answer({ store, postgres, guard, files, peers, disk }: Wor
       return saved(files, ask);
     case 'draw-incarnation':
       return freshIncarnation();
-    case 'ask-status':
-      return peers.status(ask.url, ask.timeoutMs, signal, ask.fresh);
-    case 'ask-promise':
-      return peers.promise(ask.url, ask.question, ask.timeoutMs, signal);
-    case 'ask-leave':
-      return peers.leave(ask.url, ask.member, ask.timeoutMs, signal);
-    case 'say-down':
-      return peers.down(ask.url, ask, ask.timeoutMs, signal);
     case 'probe':
       return postgres.probe(ask, ask.deadlineMs, signal);
     case 'look':
@@ -101,6 +99,37 @@ export async function answer({ store, postgres, guard, files, peers, disk }: Wor
       return postgres.keepSlots(ask.slots, signal);
     default:
       return unreachable(ask);
+  }
+}
+
+type StoreAsk = AskOf<'read-store'> | AskOf<'change-record'> | AskOf<'show-operation'> | AskOf<'take-turn'>;
+type OthersAsk = AskOf<'ask-status'> | AskOf<'ask-promise'> | AskOf<'ask-leave'> | AskOf<'say-down'> | AskOf<'park-clients'>;
+
+async function ofStore({ store }: WorldParts, ask: StoreAsk, signal: AbortSignal): Promise<Answer> {
+  switch (ask.kind) {
+    case 'read-store':
+      return store.read(ask, signal);
+    case 'change-record':
+      return store.change(ask, signal);
+    case 'show-operation':
+      return store.show(ask, signal);
+    case 'take-turn':
+      return store.takeTurn(ask, signal);
+  }
+}
+
+async function ofOthers({ peers, proxies }: WorldParts, ask: OthersAsk, signal: AbortSignal): Promise<Answer> {
+  switch (ask.kind) {
+    case 'ask-status':
+      return peers.status(ask.url, ask.timeoutMs, signal, ask.fresh);
+    case 'ask-promise':
+      return peers.promise(ask.url, ask.question, ask.timeoutMs, signal);
+    case 'ask-leave':
+      return peers.leave(ask.url, ask.member, ask.timeoutMs, signal);
+    case 'say-down':
+      return peers.down(ask.url, ask, ask.timeoutMs, signal);
+    case 'park-clients':
+      return proxies.park(ask, signal);
   }
 }
 

@@ -47,6 +47,9 @@ export type Stopped =
   | { readonly kind: 'done'; readonly final: WalPosition | null }
   | { readonly kind: 'failed'; readonly code: string; readonly why: string };
 
+/** How many proxies answered, and how many sessions they carry across. */
+export type Parked = { readonly proxies: number; readonly sessions: number };
+
 /** `open`: the rules in place let ordinary clients in. */
 export type Look = { readonly state: ServerState; readonly open: boolean };
 
@@ -73,6 +76,11 @@ type AskTable = {
   'show-operation': { readonly body: { readonly operation: OperationRecord; readonly budgetMs: number }; readonly answer: boolean };
   /** The leased key that lets one node at a time run initdb. */
   'take-turn': { readonly body: { readonly member: MemberId }; readonly answer: Outcome };
+  /** Proxies that take their sessions along: first the word that a move is coming, then the wish that clients be parked. Nothing depends on the answer. */
+  'park-clients': {
+    readonly body: { readonly operation: OperationRecord; readonly phase: 'announce' | 'park'; readonly deadlineMs: number };
+    readonly answer: Parked;
+  };
   // This node's own disk and luck.
   'save-file': { readonly body: { readonly file: NodeFile }; readonly answer: Outcome };
   'draw-incarnation': { readonly body: object; readonly answer: Incarnation };

@@ -97,6 +97,10 @@ export class Asks {
           this.#toPeer(ask.url, (peer) => peer.onLeave(ask.member, (mayGo) => this.#backFrom(ask.url, () => reply(mayGo)))),
         );
         return;
+      case 'park-clients':
+        // Nobody depends on the answer; only that it takes its time matters here.
+        this.#process.after(Math.min(ask.deadlineMs, node.random.skewed(5, 400)), () => answer({ proxies: 1, sessions: 1 }));
+        return;
       case 'feed-guard':
         this.#feedGuard(ask, answer);
         return;

@@ -5,7 +5,7 @@
  */
 import type { PostgresStatus } from '../../shared/domain/cluster-status.ts';
 import type { Epoch } from '../../shared/domain/epoch.ts';
-import type { LeaderRecord, NodeRecord } from '../../shared/domain/leader-record.ts';
+import type { LeaderRecord, NodeRecord, OperationRecord } from '../../shared/domain/leader-record.ts';
 import type { MemberId, NodeName } from '../../shared/domain/node-id.ts';
 import { extentPosition, type WalExtent, type WalPosition } from '../../shared/domain/wal-position.ts';
 
@@ -38,6 +38,8 @@ export type View = {
   /** Null before the first record was seen. */
   readonly leader: Leader | null;
   readonly nodes: ReadonlyMap<NodeName, NodeView>;
+  /** The planned operation that was asked for last; null: none was ever seen. */
+  readonly operation: Pick<OperationRecord, 'id' | 'stage'> | null;
   /** Where the leader was and when, oldest first; what a standby's age is measured by. */
   readonly trail: readonly TrailPoint[];
 };
@@ -45,7 +47,7 @@ export type View = {
 /** Everything that was visible at `atMs` (monotonic) lies at or before `position`. */
 export type TrailPoint = { readonly atMs: number; readonly position: WalPosition };
 
-export const EMPTY_VIEW: View = { leader: null, nodes: new Map(), trail: [] };
+export const EMPTY_VIEW: View = { leader: null, nodes: new Map(), operation: null, trail: [] };
 
 /** Two minutes of ordinary questions; while clients wait and the questions come thicker, points closer than this are not kept apart. */
 const TRAIL_POINTS = 256;

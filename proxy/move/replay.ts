@@ -58,16 +58,16 @@ export function judgeReplay(bytes: Buffer, state: SessionState): Replayed {
   if (answers?.length !== replayRequest(state).readyCount) return cut('its replay was not answered as expected');
   const codes = answers.map(errorCode);
   const [ground, settings] = codes;
-  if (ground != null) return cut(`the new server refused the replay with ${ground}`);
-  if (settings != null) return cut(`its settings or its role cannot be set again (${settings})`);
+  if (isError(ground)) return cut(`the new server refused the replay with ${ground}`);
+  if (isError(settings)) return cut(`its settings or its role cannot be set again (${settings})`);
   const retry: Prepared[] = [];
   for (const [index, one] of state.prepared.entries()) {
     const code = codes[2 + index];
     if (code === UNDEFINED_TABLE) retry.push(one);
-    else if (code != null) return cut(`a prepared statement cannot be made again (${code})`);
+    else if (isError(code)) return cut(`a prepared statement cannot be made again (${code})`);
   }
   const unnamed = codes.at(-1);
-  if (unnamed != null && unnamed !== UNDEFINED_TABLE) return cut(`its unnamed statement cannot be made again (${unnamed})`);
+  if (isError(unnamed) && unnamed !== UNDEFINED_TABLE) return cut(`its unnamed statement cannot be made again (${unnamed})`);
   return { kind: 'ok', retry, retryUnnamed: unnamed === UNDEFINED_TABLE };
 }
 
@@ -155,4 +155,8 @@ function errorCode(answer: readonly Message[]): string | null {
 
 function majorOf(parameters: Parameters): string {
   return /^\d+/.exec(parameters.get('server_version') ?? '')?.[0] ?? '';
+}
+
+function isError(code: string | null | undefined): code is string {
+  return typeof code === 'string';
 }

@@ -3,6 +3,7 @@
  * has one may cancel that session's work. Protocol 3.0 has secrets of 4 bytes, 3.2 of up to 256.
  */
 export const BACKEND_KEY_TYPE = 0x4b; // 'K'
+const CANCEL_REQUEST = 80_877_102;
 const PID_BYTES = 4;
 const MAX_SECRET_BYTES = 256;
 
@@ -19,4 +20,14 @@ export function decodeBackendKey(body: Uint8Array): CancelKey | null {
   if (secretBytes < 4 || secretBytes > MAX_SECRET_BYTES) return null;
   const view = Buffer.from(body.buffer, body.byteOffset, body.byteLength);
   return cancelKey(view.readUInt32BE(0), body.subarray(PID_BYTES));
+}
+
+export function encodeCancelRequest(key: CancelKey): Buffer {
+  const [pid = '', secret = ''] = key.split(':');
+  const head = Buffer.alloc(12);
+  const tail = Buffer.from(secret, 'hex');
+  head.writeUInt32BE(head.length + tail.length, 0);
+  head.writeUInt32BE(CANCEL_REQUEST, 4);
+  head.writeUInt32BE(Number(pid), 8);
+  return Buffer.concat([head, tail]);
 }

@@ -53,6 +53,7 @@ const policyShape = {
   ),
   promoteByMs: duration('promoteByMs', 'How long a promotion may go without progress.'),
   stageByMs: duration('stageByMs', 'How long one stage of a switchover may take before it is aborted.'),
+  parkMs: duration('parkMs', 'How long a switchover waits for open transactions, while all other clients wait, before it breaks them off.'),
   stallMs: duration('stallMs', 'How long a PostgreSQL may commit nothing, or answer no new session, before it counts as dead.'),
   minLeadMs: duration('minLeadMs', 'How long a leader leads at least, where one was replaced for slowness lately, before it may be too.'),
   killMs: duration('killMs', 'Time the guard needs to kill every process of PostgreSQL and see it dead.'),

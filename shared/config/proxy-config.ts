@@ -15,7 +15,7 @@ export type ProxyConfig = {
   readonly listenHost: string;
   readonly rwPort: number;
   readonly roPort: number;
-  readonly api: { readonly host: string; readonly port: number };
+  readonly api: { readonly host: string; readonly port: number; readonly advertiseUrl: string | null };
   readonly holdMs: number;
   readonly holdMax: number;
   readonly maxLagBytes: number;
@@ -40,6 +40,12 @@ export const proxySchema = z
       .strictObject({
         host: hostSchema('Address on which the proxy serves HTTP (health, status, metrics).').default('127.0.0.1'),
         port: portSchema('Port on which the proxy serves HTTP.').default(8009),
+        advertiseUrl: z
+          .url({ protocol: /^https?$/ })
+          .optional()
+          .describe(
+            'Base URL under which the agents reach the proxy, to have clients parked at a switchover. Not set: made of api.host and api.port.',
+          ),
       })
       .prefault({}),
     holdMs: z
@@ -91,7 +97,7 @@ export const proxySchema = z
     secrets: z
       .strictObject({
         peerTokenFile: pathSchema(
-          'File with the peer token of the cluster, at least 16 characters. Without it nobody may list sessions, pause or drain over HTTP.',
+          'File with the peer token of the cluster, at least 16 characters. Without it no session is moved at a switchover, and nobody may list sessions, pause or drain over HTTP.',
         ).optional(),
       })
       .prefault({}),
@@ -123,5 +129,10 @@ export function toProxyConfig(
   found: { readonly etcdPassword: string | null; readonly peerToken: string | null },
   absolute: (path: string) => string,
 ): ProxyConfig {
-  return { ...yaml, etcd: toEtcdConfig(yaml.etcd, found.etcdPassword, absolute), peerToken: found.peerToken };
+  return {
+    ...yaml,
+    api: { ...yaml.api, advertiseUrl: yaml.api.advertiseUrl ?? null },
+    etcd: toEtcdConfig(yaml.etcd, found.etcdPassword, absolute),
+    peerToken: found.peerToken,
+  };
 }

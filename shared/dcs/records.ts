@@ -110,7 +110,7 @@ const nodeSchema = z.object({
   priority: z.number(),
 });
 
-const stage = z.enum(['requested', 'checkpointing', 'stopping', 'draining', 'handing-over', 'promoting', 'done', 'aborted']);
+const stage = z.enum(['requested', 'checkpointing', 'parking', 'stopping', 'draining', 'handing-over', 'promoting', 'done', 'aborted']);
 
 const operationSchema = z.object({
   version: z.literal(FORMAT_VERSION),

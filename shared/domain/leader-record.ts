@@ -75,7 +75,16 @@ export type NodeRecord = {
   readonly priority: number;
 };
 
-export type SwitchoverStage = 'requested' | 'checkpointing' | 'stopping' | 'draining' | 'handing-over' | 'promoting' | 'done' | 'aborted';
+export type SwitchoverStage =
+  | 'requested'
+  | 'checkpointing'
+  | 'parking'
+  | 'stopping'
+  | 'draining'
+  | 'handing-over'
+  | 'promoting'
+  | 'done'
+  | 'aborted';
 
 /** `operation`: the one open planned operation of the cluster. */
 export type OperationRecord = {
@@ -91,6 +100,6 @@ export type OperationRecord = {
   readonly requestedAt: string;
 };
 
-export function isOpen(operation: OperationRecord): boolean {
+export function isOpen(operation: Pick<OperationRecord, 'stage'>): boolean {
   return operation.stage !== 'done' && operation.stage !== 'aborted';
 }

@@ -26,6 +26,8 @@ export type Policy = {
   readonly promoteByMs: number;
   /** How long a stage of a planned operation may take before it is aborted. */
   readonly stageByMs: number;
+  /** Planned move: how long a transaction may go on, while all other clients wait, before it is broken off. */
+  readonly parkMs: number;
   /** A PostgreSQL that commits nothing, or answers no new session, for so long counts as dead. */
   readonly stallMs: number;
   /** Where a leader was replaced for slowness lately, the next one leads at least so long before it may be: shared storage stalls for everybody. */
@@ -55,6 +57,7 @@ export const DEFAULT_POLICY: Policy = {
   degradeAfterMs: 3_500,
   promoteByMs: 5_000,
   stageByMs: 5_000,
+  parkMs: 1_000,
   stallMs: 3_000,
   minLeadMs: 30_000,
   killMs: 500,

@@ -1,6 +1,7 @@
 // A switchover whose target stands still in the middle of it: the move is undone within the deadline of its stage, and the old leader goes on.
 import { readFileSync } from 'node:fs';
 import { join } from 'node:path';
+import { Client } from 'pg';
 import { afterAll, afterEach, beforeAll, describe, expect, test } from 'vitest';
 import { kill, TestCluster, until, withLedger } from '../support/local-cluster.ts';
 
@@ -41,6 +42,11 @@ describe('a switchover whose target stands still', () => {
     const postmaster = (await cluster.status(target)).pids.postmaster ?? 0;
     // It receives and acknowledges all that is sent, and its agent answers; only replay does not come to the end.
     freeze(postmaster, startupOf(postmaster));
+    const client = new Client({ connectionString: cluster.uri });
+    const errors: Error[] = [];
+    client.on('error', (error) => errors.push(error));
+    await client.connect();
+    await client.query("set work_mem to '7MB'; prepare one as select 1 as one");
     const result = await withLedger(cluster, async () => {
       const { code } = await cluster.cli('switchover', '--to', target, '--yes');
       expect(code).toBe(3);
@@ -50,6 +56,11 @@ describe('a switchover whose target stands still', () => {
     });
     expect(result.outageMs).toBeLessThan(OUTAGE_MS_MAX);
     await expectUndone(leader, /did not claim in time/);
+    // Its server was stopped and started again; the client waited, and is the same session as before.
+    expect((await client.query('execute one')).rows).toEqual([{ one: 1 }]);
+    expect((await client.query('show work_mem')).rows).toEqual([{ work_mem: '7MB' }]);
+    expect(errors).toEqual([]);
+    await client.end();
   });
 
   test('and once it moves again, the same switchover is done', async () => {

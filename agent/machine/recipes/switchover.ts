@@ -1,15 +1,18 @@
 /**
- * The holder's part of a planned move (PROTOCOL T9): checkpoint early, keep new clients out, stop cleanly, and see the last byte arrive at
- * the target. It ends with facts; the hand-over itself is a decision.
+ * The holder's part of a planned move (PROTOCOL T9): checkpoint early, let the proxies park their clients, keep new ones out, stop cleanly, and
+ * see the last byte arrive at the target. A proxy that does not answer holds nothing up: its clients are cut by the stop. It ends with facts; the hand-over itself is a decision.
  */
 import { contains, type WalPosition } from '../../../shared/domain/wal-position.ts';
 import type { OperationRecord, SwitchoverStage } from '../../../shared/domain/leader-record.ts';
 import { nameOf } from '../../../shared/domain/node-id.ts';
 import type { Outcome } from '../../postgres/port.ts';
-import { addressOf, ask, DONE, failed, inOrder, look, stillOurs, wait, type Bench, type Recipe } from '../recipe.ts';
+import type { Parked } from '../asks.ts';
+import { addressOf, ask, both, DONE, failed, look, stillOurs, wait, type Bench, type Recipe } from '../recipe.ts';
 import { kill } from './server.ts';
 
 const CHECKPOINT_MS = 60_000;
+/** Proxies log in at the target on behalf of their clients meanwhile; nobody waits yet, except for the move. */
+const ANNOUNCE_MS = 3_000;
 const DRAIN_POLL_MS = 5;
 
 export function* stopForSwitchover(bench: Bench, operation: OperationRecord): Recipe<Outcome> {
@@ -22,14 +25,23 @@ export function* stopForSwitchover(bench: Bench, operation: OperationRecord): Re
   };
   situation.handover = null;
   enter('checkpointing');
-  const ready = yield* inOrder(
-    () => ask<'checkpoint'>({ kind: 'checkpoint', deadlineMs: CHECKPOINT_MS }),
-    () => stillOurs(bench, operation.epoch),
+  const [checkpointed] = yield* both<Outcome, Parked>(
+    { kind: 'ask', ask: { kind: 'checkpoint', deadlineMs: CHECKPOINT_MS } },
+    { kind: 'ask', ask: { kind: 'park-clients', operation, phase: 'announce', deadlineMs: ANNOUNCE_MS } },
   );
-  if (ready.kind === 'failed') return ready;
-  enter('stopping');
-  const closed = yield* ask<'set-open'>({ kind: 'set-open', open: false });
+  if (checkpointed.kind === 'failed') return checkpointed;
+  const before = stillOurs(bench, operation.epoch);
+  if (before.kind === 'failed') return before;
+  enter('parking');
+  const [, closed] = yield* both<Parked, Outcome>(
+    { kind: 'ask', ask: { kind: 'park-clients', operation, phase: 'park', deadlineMs: bench.policy.parkMs } },
+    { kind: 'ask', ask: { kind: 'set-open', open: false } },
+  );
   if (closed.kind === 'failed') return closed;
+  // Clients had time to finish; so had everybody else.
+  const after = stillOurs(bench, operation.epoch);
+  if (after.kind === 'failed') return after;
+  enter('stopping');
   const final = yield* stopCleanly(bench);
   if ('kind' in final) return final;
   enter('draining');

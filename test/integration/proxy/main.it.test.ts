@@ -32,7 +32,11 @@ it('follows a leader in etcd, survives a restart of etcd without moving a sessio
   const call = { budgetMs: 5_000, signal: stop.signal };
   const keys = keysOf('test');
   const config = {
-    ...proxyConfig({ rwPort: await freePort(), roPort: await freePort(), api: { host: '127.0.0.1', port: await freePort() } }),
+    ...proxyConfig({
+      rwPort: await freePort(),
+      roPort: await freePort(),
+      api: { host: '127.0.0.1', port: await freePort(), advertiseUrl: null },
+    }),
     etcd: { ...proxyConfig().etcd, endpoints },
   };
   const running = runProxy(config, stop.signal);

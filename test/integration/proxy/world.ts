@@ -85,7 +85,7 @@ export function proxyConfig(settings: Partial<ProxyConfig> = {}): ProxyConfig {
     listenHost: '127.0.0.1',
     rwPort: 0,
     roPort: 0,
-    api: { host: '127.0.0.1', port: 0 },
+    api: { host: '127.0.0.1', port: 0, advertiseUrl: null },
     holdMs: 10_000,
     holdMax: 100,
     maxLagBytes: 1_000_000,

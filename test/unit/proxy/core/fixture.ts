@@ -50,6 +50,7 @@ export function threeNodes(): View {
       [name('n2'), node(N2, 5432, STREAMING)],
       [name('n3'), node(N3, 5433, STREAMING)],
     ]),
+    operation: null,
     trail: [],
   };
 }

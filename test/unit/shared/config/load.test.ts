@@ -330,7 +330,7 @@ describe('a proxy file', () => {
       listenHost: '127.0.0.1',
       rwPort: 5000,
       roPort: 5001,
-      api: { host: '127.0.0.1', port: 8009 },
+      api: { host: '127.0.0.1', port: 8009, advertiseUrl: null },
       holdMs: 30_000,
       holdMax: 1_000,
       maxLagBytes: 16_777_216,

@@ -1,0 +1,65 @@
+/**
+ * What a session keeps so that it could be moved: how its client logged in, and what the client was told of its server. Everything here is read
+ * off the conversation that passes anyway; it must never cost the session a round trip, and never keep a password.
+ */
+import { Boundary } from '../core/boundary.ts';
+import { ClientWatch } from '../core/client-watch.ts';
+import { COUNTED_ANSWERS, FROM_SERVER } from '../core/message-types.ts';
+import { interestIn, MessageWalk } from '../core/message-walk.ts';
+import { settingsOf } from '../core/startup-options.ts';
+import type { Parameter } from '../core/startup-parse.ts';
+import { AUTHENTICATION_TYPE, PASSWORD_TYPE } from '../login/authentication.ts';
+import { CredentialLearner } from '../login/credential-learner.ts';
+import type { Flow } from '../relay.ts';
+import { BACKEND_KEY_TYPE } from '../wire/backend-key.ts';
+import { NOTICE_TYPE } from '../wire/notice.ts';
+import { splitMessages } from './frames.ts';
+
+/** One table for all sessions. */
+const SERVER_INTEREST = interestIn({
+  noted: [...COUNTED_ANSWERS, FROM_SERVER.readyForQuery],
+  watched: [BACKEND_KEY_TYPE, NOTICE_TYPE, AUTHENTICATION_TYPE, FROM_SERVER.parameterStatus],
+});
+const LOGIN_INTEREST = interestIn({ watched: [PASSWORD_TYPE] });
+
+export class Passenger {
+  /** As the servers are to get it. */
+  readonly startup: Buffer;
+  readonly user: string;
+  /** Custom settings that came with the startup packet: repeated with it, but the session may have changed them since. */
+  readonly settingNames: readonly string[];
+  readonly flow: Flow;
+  readonly learner = new CredentialLearner();
+  /** As the client was told last, one character a byte. */
+  readonly parameters = new Map<string, string>();
+  #login: MessageWalk | null = new MessageWalk(LOGIN_INTEREST);
+
+  constructor(startup: Buffer, parameters: readonly Parameter[]) {
+    this.startup = startup;
+    this.user = parameters.find(([name]) => name === 'user')?.[1] ?? '';
+    this.settingNames = settingsOf(parameters).flatMap(({ name }) => (name.includes('.') ? [name.toLowerCase()] : []));
+    this.flow = { walk: new MessageWalk(SERVER_INTEREST), watch: new ClientWatch(), boundary: new Boundary() };
+  }
+
+  /** What the client sends; of interest until it is logged in. */
+  readonly onClient = (chunk: Buffer): void => {
+    const login = this.#login;
+    if (login === null) return;
+    for (let at = login.feed(chunk, 0); at >= 0; at = login.feed(chunk, at)) this.learner.fromClient(login.body);
+  };
+
+  onServer(type: number, body: Uint8Array): void {
+    if (type === AUTHENTICATION_TYPE) {
+      this.learner.fromServer(body);
+      if (this.learner.complete) this.#login = null;
+    } else if (type === FROM_SERVER.parameterStatus) {
+      const [name = '', value = ''] = Buffer.from(body).toString('latin1').split('\0', 2);
+      this.parameters.set(name, value);
+    }
+  }
+
+  /** Whole messages that the client is told by us. */
+  hear(messages: Buffer): void {
+    for (const { type, body } of splitMessages(messages) ?? []) this.onServer(type, body);
+  }
+}

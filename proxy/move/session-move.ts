@@ -1,0 +1,287 @@
+/**
+ * The move of one session: a place at the target while the client goes on, the parking, the audit of what the session holds, its replay on the
+ * other side, and the hand-over of the client. It must never guess: a session whose state cannot be read or repeated is cut with 57P01, as it
+ * would have been without a move.
+ */
+import type { Socket } from 'node:net';
+import type { Logger } from '../../shared/logging/logger.ts';
+import type { AgentClient } from '../agent-client.ts';
+import type { MoveOrder } from '../core/landing.ts';
+import type { Target } from '../core/route.ts';
+import type { Address } from '../dial.ts';
+import { logIn } from '../login/backend-login.ts';
+import { forget, type Credentials } from '../login/credentials.ts';
+import type { VerifierLook } from '../core/agent-answer.ts';
+import type { Router } from '../router.ts';
+import type { ServerTls } from '../server-tls.ts';
+import { auditRequest, readAudit, restoreUnnamed, type Audit, type Known, type Request } from './audit.ts';
+import { converse } from './conversation.ts';
+import type { Movable } from './movable.ts';
+import { Place } from './place.ts';
+import { cut, type SessionState } from './session-state.ts';
+
+export type MoveDeps = {
+  readonly router: Router;
+  readonly agents: AgentClient;
+  readonly tls: ServerTls;
+  readonly log: Logger;
+};
+
+type Stage =
+  /** The client goes on with its server. */
+  | { readonly kind: 'riding' }
+  /** The client waits; `state` is what its next server has to know, `ahead` what the last one said that the client has not heard. */
+  | { readonly kind: 'parked'; readonly state: SessionState; readonly ahead: Buffer }
+  | { readonly kind: 'landed' }
+  /** Cut, or gone by itself. */
+  | { readonly kind: 'over' };
+
+const LOGIN_MS = 3_000;
+const AUDIT_MS = 2_000;
+const VERIFIER_MS = 1_000;
+/** The texts of all prepared statements of a session. More than that is cheaper to cut than to carry. */
+const AUDIT_BYTES = 16_777_216;
+/** How long an old server may take to see that its client has left. */
+const GOODBYE_MS = 3_000;
+const TERMINATE = Buffer.from([0x58, 0, 0, 0, 4]);
+const NOTHING = Buffer.alloc(0);
+/** Refusals that say "not now": starting up or shutting down, full, and the rules that let nobody in while a move is under way. */
+const NOT_NOW = new Set(['57P03', '53300', '28000']);
+
+export class SessionMove {
+  readonly #deps: MoveDeps;
+  readonly #movable: Movable;
+  readonly #order: MoveOrder;
+  #stage: Stage = { kind: 'riding' };
+  #place: Place | null = null;
+  #credentials: Credentials | null = null;
+  /** What was read while the client was at rest, and how much it had said by then. */
+  #early: { readonly forwarded: number; readonly state: SessionState } | null = null;
+  /** The telling that goes on while the old leader stops. False: the place is of no use. */
+  #telling: Promise<boolean> = Promise.resolve(false);
+
+  constructor(deps: MoveDeps, movable: Movable, order: MoveOrder) {
+    this.#deps = deps;
+    this.#movable = movable;
+    this.#order = order;
+  }
+
+  get isPrepared(): boolean {
+    return this.#place !== null;
+  }
+
+  get isParked(): boolean {
+    return this.#stage.kind === 'parked' && !this.#movable.gone.aborted;
+  }
+
+  get isLanded(): boolean {
+    return this.#stage.kind === 'landed';
+  }
+
+  /** While the client goes on: a session at the target, and for a client at rest what it needs there. Whatever fails is made up for later. */
+  async prepare(to: Address, given: AbortSignal): Promise<void> {
+    const signal = AbortSignal.any([given, this.#movable.gone]);
+    const credentials = await this.#learn(signal);
+    if (credentials === null) return;
+    const login = await logIn(to, this.#loginWith(credentials, signal));
+    if (login.kind !== 'in') {
+      this.#note('move.no-place', login.why);
+      return;
+    }
+    this.#place = new Place(this.#order.to, login.backend);
+    if (!signal.aborted && this.#movable.isAtRest) await this.#lookAhead(this.#place);
+  }
+
+  /** Parks the client and reads what the session holds. The old server is left; the client waits until `arrive` or `giveUp`. */
+  async leave(deadline: AbortSignal): Promise<void> {
+    if (this.#stage.kind !== 'riding' || !(await this.#park(deadline))) return;
+    const server = this.#movable.lendServer();
+    if (server === null) return;
+    // Whatever the view says of the old leader from here on, this session depends on it no more.
+    this.#movable.letGo();
+    const early = this.#early;
+    const { forwardedCount } = this.#movable;
+    const audit: Audit =
+      early?.forwarded === forwardedCount ? { verdict: early.state, passOn: NOTHING } : await this.#audit(server, this.#known());
+    // At once: a server that has lost its clients stops sooner.
+    dismiss(server);
+    if (audit.verdict.kind === 'cut') {
+      this.#cut(audit.verdict.why);
+      return;
+    }
+    this.#stage = { kind: 'parked', state: audit.verdict, ahead: audit.passOn };
+    if (this.#place !== null) this.#telling = this.#tell(this.#place, audit.verdict);
+  }
+
+  /** Goes on at the target if that is possible by now; otherwise it is still parked, and may be asked again. */
+  async arrive(target: Target, given: AbortSignal): Promise<void> {
+    const stage = this.#stage;
+    if (stage.kind !== 'parked') return;
+    const signal = AbortSignal.any([given, this.#movable.gone]);
+    if (!(await this.#findPlace(target, stage.state, signal))) return;
+    const place = this.#place;
+    if (place === null) return;
+    const finish = await place.finish(this.#movable.passenger.parameters, signal);
+    if (finish.kind === 'ready') {
+      this.#movable.passenger.hear(finish.ahead);
+      if (!this.#movable.settle(target, place.backend, Buffer.concat([stage.ahead, finish.ahead]))) return;
+      this.#place = null;
+      this.#stage = { kind: 'landed' };
+      return;
+    }
+    this.#leavePlace();
+    if (finish.kind === 'cut') this.#cut(finish.why);
+    else this.#note('move.not-yet', finish.why);
+  }
+
+  giveUp(why: string): void {
+    if (this.#stage.kind === 'parked') this.#cut(why);
+  }
+
+  /** Nothing of it is needed any more. */
+  forget(): void {
+    this.#leavePlace();
+    if (this.#credentials !== null) forget(this.#credentials);
+    this.#credentials = null;
+  }
+
+  async #learn(signal: AbortSignal): Promise<Credentials | null> {
+    if (this.#credentials !== null) return this.#credentials;
+    const learned = await this.#movable.passenger.learner.credentials(async (given) => this.#verifier(given), signal);
+    if (learned.kind === 'unlearnable') {
+      this.#note('move.unlearnable', learned.why);
+      return null;
+    }
+    this.#credentials = learned;
+    return learned;
+  }
+
+  /** The target is asked: what is stored is replicated like everything else, and it is the target that will compare. */
+  async #verifier(signal: AbortSignal): Promise<VerifierLook> {
+    const { agents, router } = this.#deps;
+    const asked = router.addressOf(this.#order.to);
+    if (asked === null) return { kind: 'failed', why: 'the address of the target is not known' };
+    return agents.verifierOf(asked.agentUrl, this.#movable.passenger.user, { budgetMs: VERIFIER_MS, signal });
+  }
+
+  /** A client at rest is stopped for as long as one question takes. Most sessions of a pool are at rest, and have nothing left to do later. */
+  async #lookAhead(place: Place): Promise<void> {
+    const parking = this.#movable.park();
+    this.#movable.unpark();
+    if ((await parking) !== 'parked') return;
+    const server = this.#movable.lendServer();
+    if (server === null) return;
+    const known = this.#known();
+    const forwarded = this.#movable.forwardedCount;
+    const audit = await this.#audit(server, known);
+    const restored = await this.#restore(server, known);
+    if (!restored) {
+      // The client would find its statement gone, and nobody could tell it why.
+      server.destroy();
+      this.#cut('its unnamed statement could not be put back after the audit');
+      return;
+    }
+    this.#movable.passenger.hear(audit.passOn);
+    this.#movable.giveBack(server, audit.passOn);
+    // What a client holds now it may let go before the move: nobody is cut for it yet.
+    if (audit.verdict.kind === 'cut') return;
+    this.#early = { forwarded, state: audit.verdict };
+    this.#telling = this.#tell(place, audit.verdict);
+    await this.#telling;
+  }
+
+  async #park(deadline: AbortSignal): Promise<boolean> {
+    if (deadline.aborted) return false;
+    const unpark = (): void => {
+      this.#movable.unpark();
+    };
+    deadline.addEventListener('abort', unpark, { once: true });
+    const parking = await this.#movable.park();
+    deadline.removeEventListener('abort', unpark);
+    return parking === 'parked';
+  }
+
+  #known(): Known {
+    const { user, flow } = this.#movable.passenger;
+    const { unnamed, settingNames, namesOverflow, asksSequences } = flow.watch;
+    return { user, unnamed, settingNames: [...settingNames, ...this.#movable.passenger.settingNames], namesOverflow, asksSequences };
+  }
+
+  async #audit(server: Socket, known: Known): Promise<Audit> {
+    const request = auditRequest(known);
+    if ('kind' in request) return { verdict: request, passOn: NOTHING };
+    const answer = await this.#ask(server, request);
+    return answer.kind === 'failed' ? { verdict: cut(`its audit failed: ${answer.why}`), passOn: NOTHING } : readAudit(answer.bytes, known);
+  }
+
+  async #restore(server: Socket, known: Known): Promise<boolean> {
+    const request = restoreUnnamed(known);
+    return request === null || (await this.#ask(server, request)).kind === 'answered';
+  }
+
+  #ask(server: Socket, { bytes, readyCount }: Request): ReturnType<typeof converse> {
+    return converse(server, bytes, { readyCount, budgetMs: AUDIT_MS, signal: this.#movable.gone, maxBytes: AUDIT_BYTES });
+  }
+
+  async #tell(place: Place, state: SessionState): Promise<boolean> {
+    const telling = await place.tell(state, this.#movable.gone);
+    if (telling.kind !== 'told') this.#note('move.not-told', telling.why);
+    return telling.kind === 'told';
+  }
+
+  /** True: `#place` is a session at the target that knows the state. What a standby would not take, a leader may. */
+  async #findPlace(target: Target, state: SessionState, signal: AbortSignal): Promise<boolean> {
+    const isTold = await this.#telling;
+    if (isTold && this.#place?.member === target.bond.member) return true;
+    this.#leavePlace();
+    const credentials = await this.#learn(signal);
+    if (credentials === null) {
+      if (!signal.aborted) this.#cut('it is not known how to log in as its user');
+      return false;
+    }
+    if (this.#deps.router.isKnownClosed(target)) return false;
+    const login = await logIn(target, this.#loginWith(credentials, signal));
+    if (login.kind !== 'in') {
+      if (login.kind === 'refused' && !NOT_NOW.has(login.code)) this.#cut(`the new server refused its user (${login.code})`);
+      else this.#note('move.no-place', login.why);
+      return false;
+    }
+    const place = new Place(target.bond.member, login.backend);
+    this.#place = place;
+    const telling = await place.tell(state, signal);
+    if (telling.kind === 'cut') this.#cut(telling.why);
+    if (telling.kind !== 'told') this.#leavePlace();
+    this.#telling = Promise.resolve(telling.kind === 'told');
+    return telling.kind === 'told';
+  }
+
+  #loginWith(credentials: Credentials, signal: AbortSignal): Parameters<typeof logIn>[1] {
+    return { startup: this.#movable.passenger.startup, credentials, tls: this.#deps.tls, budgetMs: LOGIN_MS, signal };
+  }
+
+  #leavePlace(): void {
+    this.#place?.close();
+    this.#place = null;
+  }
+
+  #cut(why: string): void {
+    this.#stage = { kind: 'over' };
+    this.#leavePlace();
+    this.#note('move.cut', why);
+    this.#movable.depose(why);
+  }
+
+  #note(event: string, why: string): void {
+    this.#deps.log.info({ operation: this.#order.operation, user: this.#movable.passenger.user, why }, event);
+  }
+}
+
+/** Says goodbye, and sees to it that nothing of that connection is left. */
+function dismiss(server: Socket): void {
+  server.end(TERMINATE);
+  server.resume();
+  const timer = setTimeout(() => server.destroy(), GOODBYE_MS);
+  server.once('close', () => {
+    clearTimeout(timer);
+  });
+}
