@@ -283,12 +283,9 @@ export class Boundary {
       if (this.#eat(0)) this.#line.putBackRequest();
     } else if (this.#eat(1)) {
       // The series goes on behind the Sync that was eaten.
-      if (this.#line.isEmpty) {
-        this.#open += 1;
-        this.#unsynced = true;
-      } else {
-        this.#line.oweOneMore();
-      }
+      if (this.#line.isEmpty) this.#open += 1;
+      else this.#line.oweOneMore();
+      if (this.#line.readies === 0) this.#unsynced = true;
     }
   }
 

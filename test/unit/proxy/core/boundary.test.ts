@@ -66,6 +66,7 @@ describe('Boundary', () => {
     ['the end of the data may be sent ahead', '> Q S d c Q < G C ZI T C ZI', 'boundary'],
     ['the end of the data may be sent ahead in a series', '> P B E d c S P B E S < 1 2 G C ZI 1 2 C ZI', 'boundary'],
     ['two COPYs of one Query end one by one', '> Q d c < G C > d < G > S c < C ZI', 'boundary'],
+    ['a series whose only Sync was eaten has not ended', '> P B E S d c d c < 1 2 G', 'busy'],
     ['a COPY that fails before it begins eats nothing', '> P B E S S < 1 2 E ZI ZI', 'boundary'],
     ['a failed COPY without an early Sync is clear', '> P B E < 1 2 G > d c S < E ZI', 'boundary'],
     ['the client may give its COPY up', '> Q < G > d f < E ZI', 'boundary'],
