@@ -57,17 +57,17 @@ export function judgeReplay(bytes: Buffer, state: SessionState): Replayed {
   const answers = answersIn(bytes);
   if (answers?.length !== replayRequest(state).readyCount) return cut('its replay was not answered as expected');
   const codes = answers.map(errorCode);
-  const [ground, settings] = codes;
-  if (isError(ground)) return cut(`the new server refused the replay with ${ground}`);
-  if (isError(settings)) return cut(`its settings or its role cannot be set again (${settings})`);
+  const [ground = null, settings = null] = codes;
+  if (ground !== null) return cut(`the new server refused the replay with ${ground}`);
+  if (settings !== null) return cut(`its settings or its role cannot be set again (${settings})`);
   const retry: Prepared[] = [];
   for (const [index, one] of state.prepared.entries()) {
-    const code = codes[2 + index];
+    const code = codes[2 + index] ?? null;
     if (code === UNDEFINED_TABLE) retry.push(one);
-    else if (isError(code)) return cut(`a prepared statement cannot be made again (${code})`);
+    else if (code !== null) return cut(`a prepared statement cannot be made again (${code})`);
   }
-  const unnamed = codes.at(-1);
-  if (isError(unnamed) && unnamed !== UNDEFINED_TABLE) return cut(`its unnamed statement cannot be made again (${unnamed})`);
+  const unnamed = codes.at(-1) ?? null;
+  if (unnamed !== null && unnamed !== UNDEFINED_TABLE) return cut(`its unnamed statement cannot be made again (${unnamed})`);
   return { kind: 'ok', retry, retryUnnamed: unnamed === UNDEFINED_TABLE };
 }
 
@@ -155,8 +155,4 @@ function errorCode(answer: readonly Message[]): string | null {
 
 function majorOf(parameters: Parameters): string {
   return /^\d+/.exec(parameters.get('server_version') ?? '')?.[0] ?? '';
-}
-
-function isError(code: string | null | undefined): code is string {
-  return typeof code === 'string';
 }
