@@ -12,7 +12,7 @@ import { interestIn, MessageWalk } from '../../../proxy/core/message-walk.ts';
 import { PostgresFixture } from './postgres-fixture.ts';
 import { message, startupPacket } from './raw-client.ts';
 
-const SEEDS = 200;
+const SEEDS = 100;
 /** Sessions at a time. */
 const WIDTH = 8;
 const INTEREST = interestIn({ noted: [...COUNTED_ANSWERS, FROM_SERVER.readyForQuery] });
