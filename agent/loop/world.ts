@@ -35,20 +35,20 @@ export function freshIncarnation(): Incarnation {
   return value;
 }
 
-export async function answer(
-  { store, postgres, guard, files, peers, proxies, disk }: WorldParts,
-  ask: Ask,
-  signal: AbortSignal,
-): Promise<Answer> {
+export async function answer(parts: WorldParts, ask: Ask, signal: AbortSignal): Promise<Answer> {
+  const { postgres, guard, files, disk } = parts;
   switch (ask.kind) {
     case 'read-store':
-      return store.read(ask, signal);
     case 'change-record':
-      return store.change(ask, signal);
     case 'show-operation':
-      return store.show(ask, signal);
     case 'take-turn':
-      return store.takeTurn(ask, signal);
+      return ofStore(parts, ask, signal);
+    case 'ask-status':
+    case 'ask-promise':
+    case 'ask-leave':
+    case 'say-down':
+    case 'park-clients':
+      return ofOthers(parts, ask, signal);
     case 'save-file':
       return saved(files, ask);
     case 'draw-incarnation':
