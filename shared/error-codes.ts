@@ -195,6 +195,16 @@ export const ERRORS = {
     retryable: true,
     exitCode: 4,
   },
+  /**
+   * Somebody promoted a PostgreSQL past pgbaton: `pg_ctl promote`, `pg_promote()` or another tool. It is stopped, and its copy made anew from the leader;
+   * where that is a rewind, what was written there is archived and listed first. Find out who did it before it happens again.
+   */
+  'PGB-1316': {
+    title: 'PostgreSQL was promoted past pgbaton',
+    hint: 'Leave promotions to `pgbaton switchover` and `pgbaton failover`; look for scripts or tools that call pg_promote().',
+    retryable: true,
+    exitCode: 3,
+  },
   /** The guard process, which owns the postmaster, does not answer. Without a guard nothing is promoted and nothing is started. */
   'PGB-1320': {
     title: 'The guard cannot be reached',

@@ -43,12 +43,19 @@ export function decideAsFollower(facts: Facts, memory: Memory, present: Present)
       if (file.dir === 'rebuilding') return join(facts, memory, record);
       return decision(memory, 'waiting', `PostgreSQL does not answer: ${server.state.why}`);
     case 'running':
-      // T10: somebody else holds the record; whatever runs here as a primary is deposed.
-      if (!server.state.facts.inRecovery) {
-        return decision(memory, 'rejoining', `deposed by epoch ${record.epoch.toString()}`, job({ kind: 'kill', why: 'deposed' }));
-      }
-      return keepFollowing(facts, memory, record);
+      return server.state.facts.inRecovery ? keepFollowing(facts, memory, record) : depose(facts, memory, record);
   }
+}
+
+/** T10: somebody else holds the record; whatever runs here as a primary is deposed. */
+function depose({ guard, job: running }: Facts, memory: Memory, record: LeaderRecord): Decision {
+  const postmaster = guard?.postmaster;
+  const isHandMade = postmaster?.kind === 'running' && postmaster.purpose.kind === 'standby' && !postmaster.promoted;
+  // A promise ends it by itself (P4.2), and answers; pushed aside it would leave its asker without an answer in the middle of an election.
+  const actions = running?.kind === 'promise' ? [] : [job({ kind: 'kill', why: 'deposed' })];
+  return isHandMade
+    ? alarmed(memory, `PGB-1316 our standby has become a primary: somebody promoted it, and ${nameOf(record.holder)} leads`, ...actions)
+    : decision(memory, 'rejoining', `deposed by epoch ${record.epoch.toString()}`, ...actions);
 }
 
 function isLed(facts: Facts, record: LeaderRecord): boolean {

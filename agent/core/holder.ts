@@ -216,7 +216,7 @@ function lead(facts: Facts, memory: Memory, present: Present, server: ServerFact
   if (server.history.timeline !== record.timeline) {
     return alarmed(
       memory,
-      `PGB-1314 PostgreSQL runs on timeline ${String(server.history.timeline)}, our epoch reserved ${String(record.timeline)}: somebody else promoted it`,
+      `PGB-1316 PostgreSQL runs on timeline ${String(server.history.timeline)}, our epoch reserved ${String(record.timeline)}: somebody else promoted it`,
       job({ kind: 'kill', why: 'foreign timeline' }),
     );
   }

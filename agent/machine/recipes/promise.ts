@@ -34,6 +34,12 @@ export function* keepPromise(bench: Bench, ballot: Epoch): Recipe<Outcome> {
     if (cut.kind === 'failed') return cut;
   }
   yield* look();
+  // Somebody may have promoted it by hand just now. It goes on writing, and none of that would be in an answer given while it runs (simulator seed 961).
+  if (seenAsPrimary(situation)) {
+    const killed = yield* kill(bench);
+    if (killed.kind === 'failed') return killed;
+    yield* look();
+  }
   situation.promiseKept = ballot;
   clock.end('fence');
   return DONE;

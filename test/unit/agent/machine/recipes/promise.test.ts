@@ -1,0 +1,133 @@
+// What a promise tells when the server turns out to be something else than a standby while it is being kept (P4.2).
+import { describe, expect, test } from 'vitest';
+import type { Answer, Ask, PromiseReply } from '../../../../../agent/machine/asks.ts';
+import type { Effect, Event } from '../../../../../agent/machine/events.ts';
+import { AgentMachine } from '../../../../../agent/machine/machine.ts';
+import type { ServerState } from '../../../../../agent/postgres/port.ts';
+import { epoch } from '../../../../../shared/domain/epoch.ts';
+import { lsn } from '../../../../../shared/domain/lsn.ts';
+import { timelineId } from '../../../../../shared/domain/timeline.ts';
+import { factsOf, historyOf, N1, NOW_MS, primary, recordOf, standby, SYSTEM_ID } from '../../../../support/facts-builder.ts';
+
+const byHand = { timeline: timelineId(2), ancestors: [{ timeline: timelineId(1), end: lsn(500n) }] };
+const WRITTEN = 800n;
+const BALLOT = epoch(5n);
+const STEPS_MAX = 400;
+const NOT_DEAD = { kind: 'failed', code: 'PGB-1315', why: 'processes are left' } as const;
+
+/** Answers everything at once, and as little as it can; `onAsk` may change what the next look sees. */
+class SmallWorld {
+  state: ServerState = standby(500n, { receiver: 'streaming' });
+  readonly asked: Ask['kind'][] = [];
+  readonly replies: PromiseReply[] = [];
+  onAsk: (ask: Ask) => void = () => undefined;
+  isImmortal = false;
+  readonly #machine: AgentMachine;
+  #nowMs = NOW_MS;
+  #waiting: Event[] = [];
+
+  constructor() {
+    const { self, file } = factsOf();
+    this.#machine = new AgentMachine({ self, file, salt: 'salt', nowMs: NOW_MS });
+    const postmaster = {
+      kind: 'running',
+      pid: 3,
+      purpose: { kind: 'standby' },
+      promoted: false,
+      startedAtMs: NOW_MS - 60_000,
+      fenced: false,
+    } as const;
+    this.feed({ kind: 'guard', status: { guardPid: 2, deadline: null, postmaster } });
+  }
+
+  feed(event: Event): void {
+    this.#waiting.push(event);
+    for (let steps = 0; this.#waiting.length > 0; steps += 1) {
+      if (steps > STEPS_MAX) throw new Error('the machine does not come to rest');
+      this.#nowMs += 1;
+      const next = this.#waiting.shift();
+      if (next !== undefined) for (const effect of this.#machine.step(next, this.#nowMs)) this.#take(effect);
+    }
+  }
+
+  #take(effect: Effect): void {
+    if (effect.kind === 'reply-promise') this.replies.push(effect.reply);
+    if (effect.kind !== 'ask') return;
+    const { ask, id } = effect;
+    this.asked.push(ask.kind);
+    this.onAsk(ask);
+    const answer = this.#answerTo(ask);
+    if (answer !== undefined) this.#waiting.push({ kind: 'answered', id, answer });
+  }
+
+  #answerTo(ask: Ask): Answer | undefined {
+    switch (ask.kind) {
+      case 'read-store': {
+        const history = { kind: 'history', entry: historyOf() } as const;
+        return { kind: 'read', clusterId: '1', revision: 60n, items: [history, { kind: 'leader', record: recordOf(), modRevision: 50n }] };
+      }
+      case 'look':
+        return { state: this.state, open: true };
+      case 'kill':
+        if (this.isImmortal) return this.asked.filter((kind) => kind === 'kill').length === 1 ? NOT_DEAD : undefined;
+        this.state = {
+          kind: 'stopped',
+          systemId: SYSTEM_ID,
+          wasPrimary: true,
+          cleanly: false,
+          extent: { history: byHand, lsn: lsn(WRITTEN) },
+        };
+        return { kind: 'done' };
+      case 'save-file':
+      case 'revoke':
+        if (ask.kind === 'revoke' && this.state.kind === 'running' && this.state.facts.inRecovery) this.state = standby(500n);
+        return { kind: 'done' };
+      default:
+        // Nothing else matters here, and an answer would only go on with it.
+        return undefined;
+    }
+  }
+}
+
+function askedToPromise(world: SmallWorld): PromiseReply | undefined {
+  world.asked.length = 0;
+  const question = { ballot: BALLOT, from: N1, recordEpoch: epoch(4n), readAgeMs: 5, trigger: 'down' } as const;
+  world.feed({ kind: 'asked-to-promise', request: 1, question });
+  return world.replies[0];
+}
+
+function promoteByHandAt(world: SmallWorld, kind: Ask['kind'], nth: number): void {
+  let seen = 0;
+  world.onAsk = (ask) => {
+    if (ask.kind !== kind) return;
+    seen += 1;
+    if (seen === nth) world.state = primary(600n, { history: byHand });
+  };
+}
+
+describe('a promise', () => {
+  test('tells where a standby ends whose receiver is gone', () => {
+    const reply = askedToPromise(new SmallWorld());
+    expect(reply).toMatchObject({ kind: 'promised', answer: { promised: BALLOT, extent: { lsn: lsn(500n) } } });
+  });
+
+  test.each<readonly [string, Ask['kind'], number]>([
+    ['before it was asked', 'read-store', 0],
+    ['between the request and the cut', 'revoke', 1],
+    ['between the cut and the look at what it has', 'look', 1],
+  ])('ends a server that somebody promoted %s, and tells of all that it has written (I8)', (_, kind, nth) => {
+    const world = new SmallWorld();
+    if (nth === 0) world.state = primary(600n, { history: byHand });
+    else promoteByHandAt(world, kind, nth);
+    const reply = askedToPromise(world);
+    expect(world.asked).toContain('kill');
+    expect(reply).toMatchObject({ kind: 'promised', answer: { extent: { history: byHand, lsn: lsn(WRITTEN) } } });
+  });
+
+  test('is not given while such a server cannot be ended (I8)', () => {
+    const world = new SmallWorld();
+    world.isImmortal = true;
+    promoteByHandAt(world, 'look', 1);
+    expect(askedToPromise(world)).toMatchObject({ kind: 'refused' });
+  });
+});
