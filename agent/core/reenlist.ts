@@ -5,8 +5,11 @@
 import { maxEpoch, type Epoch } from '../../shared/domain/epoch.ts';
 import type { LeaderRecord } from '../../shared/domain/leader-record.ts';
 import { nameOf } from '../../shared/domain/node-id.ts';
+import { extentPosition, formatPosition, type WalExtent } from '../../shared/domain/wal-position.ts';
+import type { ServerState } from '../postgres/port.ts';
 import type { Action } from './actions.ts';
-import { decision, job, type Decision, type Present } from './decision.ts';
+import { alarmed, decision, job, type Decision, type Present } from './decision.ts';
+import { isAtFloor, isOfRecord, ownBoundary } from './extent.ts';
 import type { Facts } from './facts.ts';
 import type { Memory } from './memory.ts';
 
@@ -48,6 +51,8 @@ export function reenlistStopped(facts: Facts, memory: Memory, { record, modRevis
   if (!facts.reached(firstSeenAtMs + waitMs)) return decision(memory, 'released', `${why}; leaving others the time to claim`);
   if (state.kind === 'running' && !state.facts.inRecovery)
     return decision(memory, 'released', 'stopping before re-enlisting', job({ kind: 'kill', why: 're-enlist' }));
+  const never = record.state.kind === 'released' ? whyNeverAgain(facts, record) : null;
+  if (never !== null) return alarmed(memory, `PGB-1304 ${why}, and ${never}: an operator must fail over`);
   const timeline =
     state.kind === 'stopped' ? (state.extent?.history.timeline ?? null) : state.kind === 'running' ? state.facts.history.timeline : null;
   if (timeline === null) return decision(memory, 'released', `${why}; our own WAL cannot be read yet`);
@@ -64,4 +69,26 @@ export function reenlistStopped(facts: Facts, memory: Memory, { record, modRevis
     modRevision,
     history: null,
   });
+}
+
+/**
+ * Taken up again it would be released again, by T4 or T5, and so on for ever (simulator seed 17631: somebody had promoted the holder and all its members by
+ * hand). Others may still claim; if none of them can, only an operator knows whose WAL is to be kept.
+ */
+function whyNeverAgain({ server, file }: Facts, record: LeaderRecord): string | null {
+  if (server.state.kind === 'absent') return 'our data directory is gone';
+  if (file.dir !== 'ok') return 'our data directory is being rebuilt';
+  const astray = astrayEnd(server.state, record);
+  return astray === null
+    ? null
+    : `our WAL ends at ${formatPosition(extentPosition(astray))}, off the road from ${formatPosition(record.floor)}`;
+}
+
+function astrayEnd(state: ServerState, record: LeaderRecord): WalExtent | null {
+  const end = state.kind === 'stopped' ? state.extent : ownBoundary(state);
+  if (end === null || isOfRecord(end, record)) return null;
+  // Where exactly a stopped standby ends its replay will tell.
+  const isOnFloor =
+    state.kind === 'stopped' ? end.history.timeline === record.floor.timeline : isAtFloor(extentPosition(end), record.floor);
+  return isOnFloor ? null : end;
 }
