@@ -249,6 +249,7 @@ async function openNodeFile(files: NodeFileStore, loaded: NodeFile | null): Prom
     systemId: null,
     etcdClusterId: null,
     etcdRevision: '0',
+    etcdRepair: null,
     bootCount: 0,
     promised: EPOCH_ZERO,
     accepted: null,

@@ -82,6 +82,7 @@ export class AgentMachine {
     const trust = new StoreTrust({
       clusterId: file.etcdClusterId,
       revision,
+      honoured: file.etcdRepair,
       systemId: () => keeper.current.systemId,
       accepted: () => keeper.current.accepted,
     });
@@ -162,15 +163,16 @@ export class AgentMachine {
 
   /** S6: which store this is must survive a crash, and where the others are. Renewals move the revision every second; now and then is enough. */
   #rememberStore(): void {
-    const { clusterId, revision } = this.#store.identity;
+    const { clusterId, revision, honoured } = this.#store.identity;
     const { regressed, nodes, lastReadAtMs } = this.#store.facts();
     if (clusterId === null || regressed !== null || lastReadAtMs === null) return;
     const { changes } = this.#store;
     const known = this.#remembered;
     if (known !== null && known.changes === changes && revision <= known.revision + REVISION_STEP) return;
     this.#remembered = { revision, changes };
+    const store = { etcdClusterId: clusterId, etcdRevision: revision.toString(), etcdRepair: honoured };
     this.#file.update(
-      (file) => ({ ...file, etcdClusterId: clusterId, etcdRevision: revision.toString(), nodes: [...nodes.values()] }),
+      (file) => ({ ...file, ...store, nodes: [...nodes.values()] }),
       () => undefined,
     );
   }

@@ -28,17 +28,20 @@ export class StoreTrust {
   #unreadable: string | null = null;
   #repairs = 0;
   /** The newest repair that stood in a store while it was trusted. */
-  #honoured: Epoch | null = null;
+  #honoured: Epoch | null;
 
   /** `accepted`: the record this node last acted on, as its node file says. */
   constructor(parts: {
     readonly clusterId: string | null;
     readonly revision: bigint;
+    /** In a former life of this agent, too. */
+    readonly honoured: Epoch | null;
     readonly systemId: () => string | null;
     readonly accepted: () => LeaderRecord | null;
   }) {
     this.#clusterId = parts.clusterId;
     this.#revision = parts.revision;
+    this.#honoured = parts.honoured;
     this.#systemId = parts.systemId;
     this.#accepted = parts.accepted;
   }
@@ -49,8 +52,8 @@ export class StoreTrust {
   }
 
   /** As far as it is trusted; for the node file. */
-  get identity(): { readonly clusterId: string | null; readonly revision: bigint } {
-    return { clusterId: this.#clusterId, revision: this.#revision };
+  get identity(): { readonly clusterId: string | null; readonly revision: bigint; readonly honoured: Epoch | null } {
+    return { clusterId: this.#clusterId, revision: this.#revision, honoured: this.#honoured };
   }
 
   /** How often a repaired store has taken the place of the one before. */

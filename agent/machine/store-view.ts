@@ -107,7 +107,7 @@ export class StoreView {
     return this.#trust.identity;
   }
 
-  /** Rises with everything that the node file remembers, the revision aside: which store this is, and where the others are. */
+  /** Rises with everything that the node file remembers, the revision aside: which store this is, which repair it went by, and where the others are. */
   get changes(): number {
     return this.#changes;
   }
@@ -212,8 +212,10 @@ export class StoreView {
       return;
     }
     this.#failedReads = 0;
+    const { honoured } = this.#trust.identity;
     const { isTrusted, isRepaired } = this.#trust.judge(read, known);
     if (!isTrusted) return;
+    if (this.#trust.identity.honoured !== honoured) this.#changes += 1;
     if (isRepaired) this.#forget();
     const isUnbroken = this.#lastReadAtMs !== null && this.#outbox.nowMs - this.#lastReadAtMs <= this.#policy.ttlMs / 4;
     this.#unbrokenSinceMs = isUnbroken ? (this.#unbrokenSinceMs ?? sentAtMs) : sentAtMs;

@@ -20,6 +20,7 @@ const schema = z.strictObject({
   systemId: z.string().min(1).nullable(),
   etcdClusterId: z.string().nullable(),
   etcdRevision: z.string(),
+  etcdRepair: epochText.nullable(),
   bootCount: z.int().min(0),
   promised: epochText,
   /** The record in its own encoding, as text: it carries its own version. */
@@ -39,6 +40,7 @@ export function encodeNodeFile(file: NodeFile): string {
     systemId: file.systemId,
     etcdClusterId: file.etcdClusterId,
     etcdRevision: file.etcdRevision,
+    etcdRepair: file.etcdRepair?.toString() ?? null,
     bootCount: file.bootCount,
     promised: file.promised.toString(),
     accepted: file.accepted === null ? null : encodeLeader(file.accepted),
@@ -74,6 +76,7 @@ export function decodeNodeFile(text: string): Decoded<NodeFile> {
       systemId: data.systemId,
       etcdClusterId: data.etcdClusterId,
       etcdRevision: data.etcdRevision,
+      etcdRepair: data.etcdRepair === null ? null : epoch(BigInt(data.etcdRepair)),
       bootCount: data.bootCount,
       promised: epoch(BigInt(data.promised)),
       accepted: accepted === null ? null : accepted.value,

@@ -15,6 +15,8 @@ export type NodeFile = {
   readonly etcdClusterId: string | null;
   /** Highest etcd revision seen by a linearizable read; a lower one means that the store regressed (S6). */
   readonly etcdRevision: string;
+  /** Newest repair of the store that this node went by: one excuses one exchange of the store, in whatever life of the agent the next comes. */
+  readonly etcdRepair: Epoch | null;
   readonly bootCount: number;
   /** From here on this node follows, confirms, starts and promotes only for epochs ≥ promised. Never falls (I6). */
   readonly promised: Epoch;

@@ -312,6 +312,7 @@ function freshFile(incarnation: Incarnation): NodeFile {
     systemId: null,
     etcdClusterId: null,
     etcdRevision: '0',
+    etcdRepair: null,
     bootCount: 0,
     promised: EPOCH_ZERO,
     accepted: null,

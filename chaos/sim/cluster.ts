@@ -345,6 +345,7 @@ function fileOf(member: MemberId, accepted: LeaderRecord): NodeFile {
     systemId: SYSTEM_ID,
     etcdClusterId: '1',
     etcdRevision: '1',
+    etcdRepair: null,
     bootCount: 1,
     promised: accepted.epoch,
     accepted,

@@ -133,6 +133,7 @@ export function factsOf(change: Partial<Facts> = {}, store: Partial<StoreFacts> 
       systemId: SYSTEM_ID,
       etcdClusterId: '1',
       etcdRevision: '1',
+      etcdRepair: null,
       bootCount: 1,
       promised: epoch(4n),
       accepted: recordOf(),

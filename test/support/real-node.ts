@@ -112,6 +112,7 @@ export function nodeFileOf(node: RealNode, promised: bigint): NodeFile {
     systemId: null,
     etcdClusterId: null,
     etcdRevision: '0',
+    etcdRepair: null,
     bootCount: 1,
     promised: epoch(promised) as Epoch,
     accepted: null,

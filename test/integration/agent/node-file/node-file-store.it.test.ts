@@ -19,6 +19,7 @@ const file: NodeFile = {
   systemId: null,
   etcdClusterId: null,
   etcdRevision: '0',
+  etcdRepair: null,
   bootCount: 1,
   promised: epoch(0n),
   accepted: null,

@@ -9,7 +9,7 @@ import { historyOf, N2, recordOf, SYSTEM_ID } from '../../../support/facts-build
 type Read = Extract<StoreRead, { kind: 'read' }>;
 
 function trustOf(accepted: LeaderRecord | null = leaderAt(4n)): StoreTrust {
-  return new StoreTrust({ clusterId: '1', revision: 100n, systemId: () => SYSTEM_ID, accepted: () => accepted });
+  return new StoreTrust({ clusterId: '1', revision: 100n, honoured: null, systemId: () => SYSTEM_ID, accepted: () => accepted });
 }
 
 function leaderAt(value: bigint, seq = 7): LeaderRecord {
@@ -67,9 +67,9 @@ test('a store that shows a revision below one that a commit of our own was given
 });
 
 test('a new node trusts what it finds', () => {
-  const trust = new StoreTrust({ clusterId: null, revision: 0n, systemId: () => null, accepted: () => null });
+  const trust = new StoreTrust({ clusterId: null, revision: 0n, honoured: null, systemId: () => null, accepted: () => null });
   expect(judge(trust, read(null, { clusterId: '7', revision: 1n })).isTrusted).toBe(true);
-  expect(trust.identity).toEqual({ clusterId: '7', revision: 1n });
+  expect(trust.identity).toEqual({ clusterId: '7', revision: 1n, honoured: null });
 });
 
 test('whoever was led to another etcd for a while trusts its own again', () => {
@@ -104,7 +104,7 @@ describe('a repair', () => {
     judge(trust, read(null, other));
     expect(judge(trust, read(leaderAt(5n, 8), { ...other, revision: 4n }, [repair(5n)]))).toEqual({ isTrusted: true, isRepaired: true });
     expect(trust.regressed).toBeNull();
-    expect(trust.identity).toEqual({ clusterId: '2', revision: 4n });
+    expect(trust.identity).toEqual({ clusterId: '2', revision: 4n, honoured: epoch(5n) });
     expect(trust.repairs).toBe(1);
     expect(judge(trust, read(leaderAt(5n, 9), { ...other, revision: 5n }, [repair(5n)]))).toEqual({ isTrusted: true, isRepaired: false });
   });
@@ -117,6 +117,18 @@ describe('a repair', () => {
     const copy = { clusterId: '3', revision: 9n } as const;
     expect(judge(trust, read(leaderAt(6n, 9), copy, [repair(5n)]))).toEqual({ isTrusted: false, isRepaired: false });
     expect(judge(trust, read(leaderAt(7n, 10), copy, [repair(5n), repair(7n)])).isRepaired).toBe(true);
+  });
+
+  test('excuses no second exchange in a later life of the agent either, that began with what the former one noted', () => {
+    const accepted = recordOf({ epoch: epoch(5n), seq: 8 });
+    const trust = trustOf(accepted);
+    judge(trust, read(null, other));
+    judge(trust, read(accepted, { ...other, revision: 4n }, [repair(5n)]));
+    const copy = { clusterId: '3', revision: 9n } as const;
+    for (const [honoured, isRepaired] of [[trust.identity.honoured, false] as const, [null, true] as const]) {
+      const later = new StoreTrust({ clusterId: '2', revision: 4n, honoured, systemId: () => SYSTEM_ID, accepted: () => accepted });
+      expect(judge(later, read(recordOf({ epoch: epoch(5n), seq: 9 }), copy, [repair(5n)])).isRepaired).toBe(isRepaired);
+    }
   });
 
   test('is believed at first sight by a node that was away meanwhile, whatever has been claimed since', () => {
