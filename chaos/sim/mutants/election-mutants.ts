@@ -204,7 +204,17 @@ export const ELECTION_MUTANTS: readonly Mutant[] = [
     name: 'promise-by-a-living-primary',
     guards: 'P4.2, H10 · a promise binds its own PostgreSQL',
     story: 'A primary that is asked promises, and runs on.',
-    sites: [...HOLDER_IS_ASKED, { file: 'agent/machine/recipes/promise.ts', original: 'if (mayBePrimary(bench))', mutated: 'if (false)' }],
+    sites: [
+      ...HOLDER_IS_ASKED,
+      { file: 'agent/machine/recipes/promise.ts', original: 'if (mayBePrimary(bench))', mutated: 'if (false)' },
+      { file: 'agent/machine/recipes/promise.ts', original: 'if (seenAsPrimary(situation))', mutated: 'if (false)' },
+    ],
+  },
+  {
+    name: 'promise-of-a-hand-made-primary',
+    guards: 'P4.2, I8 · promoted between the request and the answer',
+    story: 'A standby that somebody has promoted while it was asked tells where it ended at that moment, and goes on writing.',
+    sites: [{ file: 'agent/machine/recipes/promise.ts', original: 'if (seenAsPrimary(situation))', mutated: 'if (false)' }],
   },
   {
     name: 'promise-does-not-cancel',

@@ -189,8 +189,8 @@ export const LEADERSHIP_MUTANTS: readonly Mutant[] = [
     sites: [
       {
         file: 'agent/core/follower.ts',
-        original: '!server.state.facts.inRecovery',
-        mutated: "!server.state.facts.inRecovery) return decision(memory, 'rejoining', 'deposed, and running on'); if (false",
+        original: "running?.kind === 'promise' ? []",
+        mutated: 'true ? []',
       },
     ],
   },
