@@ -26,6 +26,9 @@ const GAP_MS = 150;
 export function triggerOf(facts: Facts, memory: Memory, present: Present): Trigger | null {
   const { record } = present;
   const { down, takeover, store, nowMs } = facts;
+  const isTold = takeover !== null && takeover.epoch === record.epoch;
+  // Whatever the record says: it may be a released one that nobody can claim by the rules, because its k is 0 or its members are gone (simulator seed 35).
+  if (isTold && takeover.force) return 'operator';
   if (record.state.kind === 'handing-over') return record.state.to === facts.self.member ? 'handing-over' : ttlTrigger(facts, present);
   if (record.state.kind === 'released') return 'released';
   if (
@@ -36,7 +39,7 @@ export function triggerOf(facts: Facts, memory: Memory, present: Present): Trigg
     !isBackSince(facts, record, down.heardAtMs)
   )
     return down.why;
-  if (takeover !== null && takeover.epoch === record.epoch) return 'operator';
+  if (isTold) return 'operator';
   if (store.lastReadAtMs === null || nowMs - store.lastReadAtMs > record.ttlMs / 4) return null;
   return isSuspected(facts, memory, present) ? 'suspicion' : ttlTrigger(facts, present);
 }

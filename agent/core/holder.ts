@@ -168,18 +168,18 @@ function restartInPlace(facts: Facts, memory: Memory, present: Present, verify: 
   if (state.kind === 'absent') return giveUp(memory, present, 'PGB-1304 we hold the record, but the data directory is gone');
   if (state.kind !== 'stopped') return decision(memory, 'crashed', 'waiting to see PostgreSQL at rest', ...renew);
   if (facts.file.dir !== 'ok') return giveUp(memory, present, 'PGB-1304 we hold the record, but the data directory is being rebuilt');
-  const failure = facts.failures.get('start-primary');
-  const failed = failure?.count ?? 0;
-  // Others had their chance and did not take it; giving up again at once would go round for ever.
-  const forgiven = failed < memory.restartsForgiven ? 0 : memory.restartsForgiven;
-  if (failed - forgiven >= RESTARTS_IN_PLACE && record.set.k > 0)
-    return release({ ...memory, restartsForgiven: failed }, present, endOfWal(state));
   if (state.extent !== null && !isOfRecord(state.extent, record))
     return giveUp(
       memory,
       present,
       `PGB-1304 our WAL ends at ${formatPosition(extentPosition(state.extent))}, and is not that of timeline ${String(record.timeline)} from ${formatPosition(record.floor)} on`,
     );
+  const failure = facts.failures.get('start-primary');
+  const failed = failure?.count ?? 0;
+  // Others had their chance and did not take it; giving up again at once would go round for ever.
+  const forgiven = failed < memory.restartsForgiven ? 0 : memory.restartsForgiven;
+  if (failed - forgiven >= RESTARTS_IN_PLACE && record.set.k > 0)
+    return release({ ...memory, restartsForgiven: failed }, present, endOfWal(state));
   if (!mayRetry(facts, 'start-primary'))
     return decision(memory, 'crashed', `restart failed: ${failure?.why ?? ''}; trying again shortly`, ...renew);
   return decision(memory, 'crashed', 'restarting in place', job({ kind: 'start-primary', record }), ...renew);
@@ -277,6 +277,9 @@ function decidePromoting(facts: Facts, memory: Memory, present: Present): Decisi
   const since = memory.promotingSinceMs ?? facts.nowMs;
   const next: Memory = { ...memory, promotingSinceMs: since };
   if (state.kind === 'running' && !state.facts.inRecovery) return finishPromotion(facts, next, present, state.facts, renew);
+  // Started as a standby it would not look any more like what somebody promoted by hand, and could follow a timeline of the same number (H4).
+  if (state.kind === 'stopped' && state.extent !== null && hasLeftFloor(state.extent, record))
+    return giveUp(next, present, notAtFloor(state.extent, record.floor));
   const isLate = facts.reached(since + 2 * policy.promoteByMs);
   if (isLate && facts.job === null && state.kind === 'stopped') {
     return release(next, present, endOfWal(state));
@@ -303,9 +306,6 @@ function decidePromoting(facts: Facts, memory: Memory, present: Present): Decisi
   if (state.kind === 'stopped') {
     // The reserved timeline is this record's own, so WAL on it means that our promotion has happened, under this epoch or one that T3 has raised.
     if (state.extent?.history.timeline === record.timeline) return restartInPlace(facts, next, present, []);
-    // Started as a standby it would not look any more like what somebody promoted by hand, and could follow a timeline of the same number (H4).
-    if (state.extent?.history.ancestors.some(({ timeline }) => timeline === record.floor.timeline) === true)
-      return giveUp(next, present, notAtFloor(state.extent, record.floor));
     if (!mayRetry(facts, 'start-standby')) return decision(next, 'promoting', 'start failed; trying again shortly', ...renew);
     return decision(
       next,
@@ -316,6 +316,11 @@ function decidePromoting(facts: Facts, memory: Memory, present: Present): Decisi
     );
   }
   return decision(next, 'promoting', 'waiting for PostgreSQL', ...renew);
+}
+
+/** Otherwise than our own promotion would. */
+function hasLeftFloor(extent: WalExtent, record: LeaderRecord): boolean {
+  return !isOfRecord(extent, record) && extent.history.ancestors.some(({ timeline }) => timeline === record.floor.timeline);
 }
 
 function notAtFloor(boundary: WalExtent, floor: WalPosition): string {

@@ -174,6 +174,7 @@ export const LEADERSHIP_MUTANTS: readonly Mutant[] = [
         original: 'state.extent !== null && !isOfRecord(state.extent, record)',
         mutated: 'false',
       },
+      { file: 'agent/core/holder.ts', original: 'return !isOfRecord(extent, record) &&', mutated: 'return false &&' },
       {
         file: 'agent/core/reenlist.ts',
         original: "timeline === record.timeline ? { kind: 'serving' } : { kind: 'promoting' }",

@@ -277,6 +277,25 @@ describe('the holder', () => {
     expect(claimIn(actions)).toMatchObject({ rule: 'T8', record: { state: { kind: 'released', final: null } } });
   });
 
+  test('names no final position on a road that nobody has claimed, however late it gives up', () => {
+    const floor = { timeline: timelineId(1), lsn: lsn(500n) };
+    const history = { timeline: timelineId(2), ancestors: [{ timeline: timelineId(1), end: lsn(400n) }] };
+    const state = { kind: 'stopped', systemId: SYSTEM_ID, wasPrimary: true, cleanly: false, extent: { history, lsn: lsn(700n) } } as const;
+    const failures = new Map([['start-primary', { atMs: NOW_MS - 60_000, count: 9, why: 'PGB-1313' }] as const]);
+    const facts = { server: { state, seenAtMs: NOW_MS }, failures };
+    const late: Memory = { ...EMPTY_MEMORY, promotingSinceMs: NOW_MS - 60_000 };
+    for (const given of [{ state: { kind: 'promoting' }, timeline: timelineId(3) }, { timeline: timelineId(2) }] as const) {
+      const record = recordOf({ holder: N2, floor, ...given });
+      expect(claimIn(decide(factsOf(facts, { view: presentOf(record) }), late).actions)?.record.state).toEqual({
+        kind: 'released',
+        final: null,
+      });
+      const alone = decide(factsOf(facts, { view: presentOf({ ...record, set: NOBODY }) }), late);
+      expect(alone.actions).toEqual([]);
+      expect(alone.alarm).toContain('an operator must fail over');
+    }
+  });
+
   test('tries again, and does not give up at once, when it takes up a promotion that it had given up', () => {
     const record = recordOf({
       state: { kind: 'promoting' },
