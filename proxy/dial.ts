@@ -31,6 +31,8 @@ export function dial(address: Address, budgetMs: number, signal: AbortSignal): P
       clearTimeout(timer);
       signal.removeEventListener('abort', onAbort);
       socket.off('connect', onConnect);
+      // An error without a listener would end the process. Who uses the socket sees its 'close'; this one holds on to nothing for as long as the session lives.
+      socket.off('error', onError).on('error', ignore);
       if (outcome.kind === 'failed') socket.destroy();
       resolve(outcome);
     };
@@ -42,16 +44,20 @@ export function dial(address: Address, budgetMs: number, signal: AbortSignal): P
     const onAbort = (): void => {
       settle({ kind: 'failed', why: 'given up' });
     };
+    const onError = (error: Error): void => {
+      settle({ kind: 'failed', why: error.message });
+    };
     const timer = setTimeout(() => {
       settle({ kind: 'failed', why: `no connection within ${String(budgetMs)} ms` });
     }, budgetMs);
     signal.addEventListener('abort', onAbort);
     socket.once('connect', onConnect);
-    // Stays for the life of the socket: an error without a listener would end the process. Who uses the socket sees its 'close'.
-    socket.on('error', (error) => {
-      settle({ kind: 'failed', why: error.message });
-    });
+    socket.on('error', onError);
   });
+}
+
+function ignore(): void {
+  // See dial.
 }
 
 /**

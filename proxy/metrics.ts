@@ -19,6 +19,7 @@ export function renderMetrics(status: ProxyStatus): string {
       [{ state: status.admission.kind }, 1],
     ]),
     metric('pgbaton_proxy_cut_total', 'counter', 'Sessions ended because their server ceased to be the right one.', [[{}, counts.cut]]),
+    metric('pgbaton_proxy_moved_total', 'counter', 'Sessions taken along by a planned switchover.', [[{}, counts.moved]]),
     metric('pgbaton_proxy_refused_total', 'counter', 'Clients turned away.', [[{}, counts.refused]]),
     metric('pgbaton_proxy_leader_epoch', 'gauge', 'Epoch of the leader that is routed to; 0 before the first.', [
       [{}, leader === null ? 0 : Number(leader.epoch)],

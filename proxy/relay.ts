@@ -172,7 +172,7 @@ export class Relay {
   readonly #onServerData = (chunk: Buffer): void => {
     if (this.#isCut) return;
     if (this.#flow !== null && !this.#walkOver(this.#flow, chunk)) return;
-    if (!this.#client.write(chunk)) this.#server?.pause();
+    if (isFull(this.#client, chunk)) this.#server?.pause();
     if (this.#mode === 'parking') this.#considerParked();
   };
 
@@ -212,7 +212,7 @@ export class Relay {
         this.#forwarded += 1;
       }
     }
-    if (this.#server?.write(chunk) === false) this.#client.pause();
+    if (this.#server !== null && isFull(this.#server, chunk)) this.#client.pause();
   }
 
   /** Gives the server what it must still get before it can come to rest, and sees whether it has. */
@@ -240,7 +240,7 @@ export class Relay {
       at = end;
     }
     if (at === 0) return;
-    const hasRoom = this.#server?.write(kept.subarray(0, at)) ?? true;
+    const hasRoom = this.#server === null || !isFull(this.#server, kept.subarray(0, at));
     this.#kept = at < kept.length ? kept.subarray(at) : null;
     if (this.#kept === null && hasRoom) this.#client.resume();
     if (this.#kept === null) this.#passEndOn();
@@ -334,4 +334,12 @@ export class Relay {
     if (this.#linger !== null) clearTimeout(this.#linger);
     this.#onClosed();
   }
+}
+
+/**
+ * Writes; true when the socket holds on to some of it. A chunk that is larger than its mark makes `write` say "wait" although the kernel has taken all of
+ * it, and waiting then costs a bulk transfer a pause and a resume a chunk.
+ */
+function isFull(socket: Socket, chunk: Buffer): boolean {
+  return !socket.write(chunk) && socket.writableLength > 0;
 }

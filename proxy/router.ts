@@ -63,6 +63,8 @@ export type Counts = {
   readonly rwSessions: number;
   readonly roSessions: number;
   readonly cut: number;
+  /** Sessions that have gone on at another server. */
+  readonly moved: number;
   readonly refused: number;
 };
 
@@ -82,6 +84,7 @@ export class Router {
   #turn = 0;
   #held = 0;
   #cut = 0;
+  #moved = 0;
   #refused = 0;
   #wishes: WishCounts = { byStandby: 0, byLeader: 0, unmet: 0, lost: 0, faulty: 0 };
 
@@ -226,6 +229,10 @@ export class Router {
     this.#cut += 1;
   }
 
+  countMoved(): void {
+    this.#moved += 1;
+  }
+
   get counts(): Counts {
     let rwSessions = 0;
     let roSessions = 0;
@@ -234,7 +241,7 @@ export class Router {
       if (session.port === 'rw') rwSessions += 1;
       else roSessions += 1;
     }
-    return { held: this.#held, rwSessions, roSessions, cut: this.#cut, refused: this.#refused };
+    return { held: this.#held, rwSessions, roSessions, cut: this.#cut, moved: this.#moved, refused: this.#refused };
   }
 
   /** Where a cancel request of unknown origin may belong: every server of the cluster, the leader first. A wrong one ignores it. */

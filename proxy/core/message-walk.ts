@@ -13,6 +13,7 @@ const MAX_MESSAGE_BYTES = 0x4000_0000;
 /** The longest body that is copied; a longer one flows past unseen. */
 export const MAX_CAPTURED_BYTES = 2_048;
 
+const NOTHING = new Uint8Array();
 const NOTED = 1;
 const WATCHED = 2;
 
@@ -40,7 +41,8 @@ export class MessageWalk {
   #length = 0;
   #bodyLeft = 0;
   #broken = false;
-  #captured: Uint8Array | null = null;
+  /** Empty: nothing is captured. Ten thousand idle sessions must not keep what they heard last. */
+  #captured: Uint8Array = NOTHING;
   #capturedBytes = 0;
   #capturing = false;
 
@@ -102,7 +104,7 @@ export class MessageWalk {
 
   /** Body of the watched message that `feed` returned for; valid until the next `feed`. */
   get body(): Uint8Array {
-    return this.#captured?.subarray(0, this.#capturedBytes) ?? new Uint8Array();
+    return this.#captured;
   }
 
   /** A message without a body ended with its header just now, and somebody counts it. */
@@ -133,10 +135,11 @@ export class MessageWalk {
     this.#firstByte = -1;
     this.#capturing = this.#bodyLeft > 0 && this.#bodyLeft <= MAX_CAPTURED_BYTES && this.#interest[this.#type] === WATCHED;
     this.#capturedBytes = 0;
+    this.#captured = NOTHING;
   }
 
   #capture(bytes: Uint8Array, from: number, end: number): void {
-    this.#captured ??= new Uint8Array(MAX_CAPTURED_BYTES);
+    if (this.#captured.length === 0) this.#captured = new Uint8Array(this.#length - LENGTH_BYTES);
     this.#captured.set(bytes.subarray(from, end), this.#capturedBytes);
     this.#capturedBytes += end - from;
   }

@@ -78,7 +78,8 @@ export class Movable {
     const { router, session, relay } = this.#parts;
     if (!router.bind(session, bond)) return false;
     if (this.#key !== null && key !== null) this.#remember(this.#key, { host, port }, key);
-    if (!relay.adopt(socket, ahead)) socket.destroy();
+    if (relay.adopt(socket, ahead)) router.countMoved();
+    else socket.destroy();
     return true;
   }
 

@@ -14,7 +14,7 @@ const STATUS: ProxyStatus = {
     { member: 'n3~c', host: 'h', port: 4, postgres: null, lagBytes: null, stalenessMs: null, answers: false },
   ],
   admission: { kind: 'open' },
-  counts: { held: 1, rwSessions: 2, roSessions: 3, cut: 4, refused: 5 },
+  counts: { held: 1, rwSessions: 2, roSessions: 3, cut: 4, moved: 9, refused: 5 },
   wishes: { byStandby: 6, byLeader: 0, unmet: 0, lost: 0, faulty: 0 },
   weakCommits: {
     policy: 'allow',
@@ -33,6 +33,7 @@ it('says every number of the status once, with labels escaped, and leaves out wh
     'pgbaton_proxy_node_staleness_seconds{member="n2~\\"b\\\\"} 1.5',
     'pgbaton_proxy_read_wishes_total{outcome="by_standby"} 6',
     'pgbaton_proxy_weak_commit_sessions_total{value="off"} 8',
+    'pgbaton_proxy_moved_total 9',
     'pgbaton_proxy_store_silent_seconds 0.25',
   ])
     expect(text.split('\n')).toContain(line);
