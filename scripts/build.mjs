@@ -7,7 +7,7 @@ import { dirname, join } from 'node:path';
 import { fileURLToPath } from 'node:url';
 
 const root = dirname(dirname(fileURLToPath(import.meta.url)));
-const sources = ['agent', 'proxy', 'shared', 'cli', 'chaos', 'package.json', 'tsconfig.json', 'tsconfig.build.json'];
+const sources = ['agent', 'proxy', 'shared', 'cli', 'chaos', 'bench', 'package.json', 'tsconfig.json', 'tsconfig.build.json'];
 const stamp = join(root, 'dist', '.built');
 
 function newestMs(path) {

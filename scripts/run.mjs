@@ -5,6 +5,7 @@
 //   node scripts/run.mjs local [options]     `pgbaton local`: a cluster of local processes to play with
 //   node scripts/run.mjs chaos [options]     `pgbaton chaos`: real faults on real processes, judged by what clients saw
 //   node scripts/run.mjs measure [options]   three of them many times over: the table of the README
+//   node scripts/run.mjs bench-proxy [options]  pgbaton's proxy beside HAProxy and PgBouncer
 //   node scripts/run.mjs model [options]     the formal model of the protocol, searched
 //   node scripts/run.mjs sim [options]       whole clusters under a virtual clock, the production decisions in them
 //   node scripts/run.mjs mutants [options]   the same with known bugs switched in, one at a time: each must be found
@@ -17,6 +18,7 @@ import { dirname, join } from 'node:path';
 import { fileURLToPath } from 'node:url';
 import { ensureSystemTools } from './system-tools.mjs';
 import { ensureSpin, findCompiler } from './toolchain-spin.mjs';
+import { ensurePeers, peerVariables } from './toolchain-peers.mjs';
 import { ToolchainError, ensureToolchain } from './toolchain.mjs';
 
 const root = dirname(dirname(fileURLToPath(import.meta.url)));
@@ -30,6 +32,7 @@ const programs = {
     first: ['chaos', 'run', 'postmaster-kill', 'node-kill', 'switchover', '--etcd-members', '1'],
     needs: () => ({ build: true, toolchain: true, tools: true }),
   },
+  'bench-proxy': { file: 'dist/bench/main.js', needs: () => ({ build: true, toolchain: true, peers: true }) },
   model: { file: 'dist/chaos/model/main.js', needs: () => ({ build: true, spin: true }) },
   sim: { file: 'dist/chaos/sim/main.js', needs: () => ({ build: true }) },
   mutants: { file: 'dist/chaos/sim/mutants/main.js', needs: () => ({ build: true }) },
@@ -94,6 +97,11 @@ async function environment(needs) {
     Object.assign(env, { PGBATON_PG_BIN: postgres.bin, PGBATON_ETCD: etcd.path });
     // etcd 3.4 refuses to start on 64-bit ARM unless it is told that this is known; later versions do not look at it.
     if (process.arch === 'arm64') env['ETCD_UNSUPPORTED_ARCH'] = 'arm64';
+  }
+  if (needs.peers) {
+    const found = ensurePeers({ postgresBin: env['PGBATON_PG_BIN'], log });
+    log(`HAProxy ${found.haproxy.version} (${found.haproxy.source}), PgBouncer ${found.pgbouncer.version} (${found.pgbouncer.source})`);
+    Object.assign(env, peerVariables(found));
   }
   if (needs.tools) Object.assign(env, ensureSystemTools({ log }));
   if (needs.spin) {

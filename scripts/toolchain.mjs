@@ -222,14 +222,14 @@ function fetchPostgres(archive, parent, log) {
 }
 
 /** For a package whose one program needs no files beside it. */
-export function fetchProgram({ archive, parent, packageName, program, log }) {
+export function fetchProgram({ archive, parent, packageName, program, binDir = 'usr/bin', log }) {
   const version = archive.version(packageName);
   if (version === undefined) throw new Error(`no package ${packageName} in the archive`);
   unpackPrograms({
     archive,
     packages: [packageName],
     target: join(parent, `${program}_${version.replaceAll(/[^\w.+~-]/g, '_')}`),
-    binDirOf: () => 'usr/bin',
+    binDirOf: () => binDir,
     programNames: [program],
     extraFiles: () => [],
     log,

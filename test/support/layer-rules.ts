@@ -4,13 +4,14 @@
  */
 import type { Import } from './source-tree.ts';
 
-const PROGRAMS = ['agent', 'proxy', 'cli', 'chaos'];
+const PROGRAMS = ['agent', 'proxy', 'cli', 'chaos', 'bench'];
 const MAY_IMPORT: Readonly<Record<string, readonly string[]>> = {
   shared: [],
   agent: ['shared'],
   proxy: ['shared'],
   cli: ['shared'],
   chaos: ['shared', 'agent', 'proxy', 'cli'],
+  bench: ['shared', 'cli'],
 };
 /** Started as programs by a verb, never used as libraries. */
 const ENTRY_FILES = ['agent/main.ts', 'agent/guard/main.ts', 'agent/node-file/writer.ts', 'proxy/main.ts', 'chaos/live/main.ts'];

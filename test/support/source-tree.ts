@@ -9,7 +9,7 @@ export type ImportKind = 'type' | 'value' | 'dynamic';
 export type Import = { readonly kind: ImportKind; readonly target: string };
 export type SourceFile = { readonly path: string; readonly text: string; readonly imports: readonly Import[] };
 
-export const SOURCE_FOLDERS: readonly string[] = ['agent', 'proxy', 'shared', 'cli', 'chaos'];
+export const SOURCE_FOLDERS: readonly string[] = ['agent', 'proxy', 'shared', 'cli', 'chaos', 'bench'];
 
 export function readSources(root: string, folders: readonly string[] = SOURCE_FOLDERS): readonly SourceFile[] {
   return folders.flatMap((folder) =>

@@ -57,6 +57,7 @@ describe('the tree', () => {
       'shared/domain/',
       'cli/',
       'chaos/',
+      'bench/',
     ]) {
       expect(sources.filter((file) => file.path.startsWith(layer)).length, layer).toBeGreaterThan(0);
     }
@@ -92,6 +93,8 @@ describe('the rules find what they are for', () => {
     ['agent/a.ts', "import { b } from '../chaos/b.ts';"],
     ['proxy/a.ts', "export { b } from '../agent/b.ts';"],
     ['proxy/a.ts', "import '../agent/b.ts';"],
+    ['proxy/a.ts', "import { b } from '../bench/b.ts';"],
+    ['bench/a.ts', "import { b } from '../proxy/b.ts';"],
     ['cli/verbs/a.ts', "import { b } from '../../agent/b.ts';"],
     ['cli/verbs/a.ts', "await import('../../agent/main.ts');"],
     ['cli/verbs/run-agent.ts', "import { b } from '../../agent/main.ts';"],
@@ -124,6 +127,7 @@ describe('the rules find what they are for', () => {
     ['cli/verbs/run-agent.ts', "await import('../../agent/main.ts');"],
     ['cli/verbs/run-chaos.ts', "await import('../../chaos/live/main.ts');"],
     ['chaos/a.ts', "import { b } from '../agent/b.ts';"],
+    ['bench/a.ts', "import { b } from '../cli/local/b.ts';"],
     ['agent/a.ts', "// import { b } from '../proxy/b.ts';"],
   ];
   it.each(sound)('%s may say %j', (path, text) => {
@@ -170,6 +174,7 @@ describe('the linter', () => {
       'agent/arrow.ts': ['no-restricted-imports', "import { a } from '../proxy/a.ts';\nexport const b = a;\n"],
       'proxy/arrow.ts': ['no-restricted-imports', "import { a } from '../agent/any.ts';\nexport const b = a;\n"],
       'cli/arrow.ts': ['no-restricted-imports', "import { a } from '../agent/any.ts';\nexport const b = a;\n"],
+      'bench/arrow.ts': ['no-restricted-imports', "import { a } from '../proxy/a.ts';\nexport const b = a;\n"],
       'shared/arrow.ts': ['no-restricted-imports', "import { a } from '../agent/any.ts';\nexport const b = a;\n"],
       'agent/core/node.ts': ['no-restricted-imports', "import { join } from 'node:path';\nexport const b = join('a');\n"],
       'agent/core/layer.ts': ['no-restricted-imports', "import { a } from '../../shared/dcs/a.ts';\nexport const b = a;\n"],
@@ -210,7 +215,16 @@ function lint(files: Readonly<Record<string, string>>): readonly { readonly file
 
 /** oxlint ends with 1 when it has found something, which is what is hoped for here. */
 function oxlintOutput(dir: string): string {
-  const args = [join(root, 'node_modules', 'oxlint', 'bin', 'oxlint'), '--type-aware', '--format=json', 'agent', 'proxy', 'cli', 'shared'];
+  const args = [
+    join(root, 'node_modules', 'oxlint', 'bin', 'oxlint'),
+    '--type-aware',
+    '--format=json',
+    'agent',
+    'proxy',
+    'cli',
+    'bench',
+    'shared',
+  ];
   try {
     return execFileSync(process.execPath, args, { cwd: dir, encoding: 'utf8', stdio: ['ignore', 'pipe', 'pipe'] });
   } catch (error) {
