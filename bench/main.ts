@@ -13,7 +13,7 @@ import { readOptions, USAGE, type Options } from './options.ts';
 import { runToEnd, untilReady } from './programs.ts';
 import { reportOf, textOf, type Report } from './report.ts';
 import { Stage } from './stage.ts';
-import { measure } from './workloads.ts';
+import { measure, warmUp } from './workloads.ts';
 
 const CLUSTER = 'throughput';
 const START_MS = 60_000;
@@ -43,6 +43,8 @@ async function compare(options: Options, signal: AbortSignal): Promise<Report> {
 /** All proxies run all the time; one that is not asked costs nothing, and none has an advantage of having just been started. */
 async function measureRounds(stage: Stage, options: Options): Promise<readonly Round[]> {
   const ways = await startWays(stage);
+  note('warming up');
+  for (const way of ways) await warmUp(stage, way, options);
   const rounds: Round[] = [];
   for (let round = 0; round < options.rounds; round += 1) {
     for (const workload of WORKLOADS) {
