@@ -17,6 +17,7 @@ export function parseSummary(text: string): PgbenchSummary {
     return found === undefined ? null : Number(found);
   };
   const transactions = number(/^number of transactions actually processed: (\d+)/m);
+  if (transactions === 0) throw new Error('pgbench finished no transaction: the machine is too busy for so short a run (--seconds)');
   // One tps line since PostgreSQL 14: "(without initial connection time)", or "(including reconnection times)".
   const tps = number(/^tps = ([\d.]+) \((?:without initial|including reconnection)/m);
   if (transactions === null || tps === null) throw new Error(`this is not the summary of a pgbench of PostgreSQL 14 or newer: ${text}`);

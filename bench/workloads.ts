@@ -3,13 +3,14 @@ import { readdirSync, readFileSync, rmSync } from 'node:fs';
 import { join } from 'node:path';
 import { monotonicMs } from '../shared/runtime/clock.ts';
 import type { Way } from './contestants.ts';
-import { WORKLOADS, type CopySample, type PgbenchSample, type Sample, type Workload } from './course.ts';
+import { WORKLOADS, type CopySample, type PgbenchSample, type Sample, type Workload, type WorkloadName } from './course.ts';
 import type { Options } from './options.ts';
 import { parseLatencies, parseSummary } from './pgbench-output.ts';
 import { figuresOf } from './process-figures.ts';
 import type { Stage } from './stage.ts';
 
-const WARM_UP_S = 1;
+const WARMING: ReadonlySet<WorkloadName> = new Set(['select, 16 clients', 'COPY out', 'COPY in']);
+const WARM_UP_S = 2;
 const WARM_UP_MB = 50;
 const MS_PER_S = 1_000;
 const BYTES_PER_MB = 1_000_000;
@@ -32,13 +33,14 @@ export function measure(stage: Stage, way: Way, workload: Workload, options: Opt
 }
 
 /**
- * Unmeasured work of every kind. A proxy lives for months: that code of a fresh process is still being compiled, and a fresh PostgreSQL has nothing in
- * its caches, is not what anybody wants to know.
+ * Unmeasured work. A proxy lives for months: that code of a fresh process is still being compiled, and that a fresh PostgreSQL has nothing in its
+ * caches, is not what anybody wants to know.
  */
 export async function warmUp(stage: Stage, way: Way, options: Options): Promise<void> {
-  const seconds = Math.min(options.seconds, WARM_UP_S);
   const copyMegabytes = Math.min(options.copyMegabytes, WARM_UP_MB);
-  for (const workload of WORKLOADS) await measure(stage, way, workload, { ...options, seconds, copyMegabytes });
+  for (const workload of WORKLOADS) {
+    if (WARMING.has(workload.name)) await measure(stage, way, workload, { ...options, seconds: WARM_UP_S, copyMegabytes });
+  }
 }
 
 async function measureSelects(stage: Stage, way: Way, clients: number, options: Options): Promise<PgbenchSample> {

@@ -11,10 +11,10 @@ import type { Report } from '../../../bench/report.ts';
 
 const run = promisify(execFile);
 const root = join(import.meta.dirname, '..', '..', '..');
-const DEADLINE_MS = 240_000;
+const DEADLINE_MS = 400_000;
 
 it.runIf(process.platform === 'linux')('measures every workload through every proxy', { timeout: DEADLINE_MS }, async () => {
-  const args = ['--rounds', '1', '--seconds', '1', '--copy-mb', '2', '--idle', '50', '--scale', '1', '--json'];
+  const args = ['--rounds', '1', '--seconds', '2', '--copy-mb', '2', '--idle', '50', '--scale', '1', '--json'];
   const line = [join(root, 'scripts', 'run.mjs'), 'bench-proxy', ...args];
   const { stdout } = await run(process.execPath, line, { cwd: root, timeout: DEADLINE_MS, maxBuffer: 16 << 20 });
   const report = JSON.parse(stdout) as Report;

@@ -43,6 +43,10 @@ it.each(['', `${HEAD}number of transactions actually processed: 5\n`, 'tps = 5.0
   },
 );
 
+it('says that a run without a transaction was too short', () => {
+  expect(() => parseSummary('number of transactions actually processed: 0\nnumber of failed transactions: 0 (NaN%)\n')).toThrow(/too busy/);
+});
+
 it('reads latencies of several threads together, and counts no failed transaction among them', () => {
   const one = '0 17 250 0 1790000000 1\n1 18 150 0 1790000000 2\n';
   const other = '2 19 failed 0 1790000000 3\n3 20 900 0 1790000000 4\n';
