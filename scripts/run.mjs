@@ -26,7 +26,11 @@ const root = dirname(dirname(fileURLToPath(import.meta.url)));
 // `needs` is what a program cannot start without; the unit tests must not wait for a compiler or a download.
 const programs = {
   demo: { file: 'dist/chaos/demo/main.js', needs: () => ({ build: true, toolchain: true }) },
-  chaos: { file: 'dist/cli/main.js', first: ['chaos'], needs: () => ({ build: true, toolchain: true, tools: true }) },
+  chaos: {
+    file: 'dist/cli/main.js',
+    first: ['chaos'],
+    needs: (args) => ({ build: true, toolchain: !onContainers(args), tools: !onContainers(args) }),
+  },
   measure: {
     file: 'dist/cli/main.js',
     first: ['chaos', 'run', 'postmaster-kill', 'node-kill', 'switchover', '--etcd-members', '1'],
@@ -44,6 +48,11 @@ const programs = {
   },
   test: { file: 'scripts/run-tests.mjs', needs: (args) => testNeeds(args.filter((arg) => !arg.startsWith('-'))) },
 };
+
+// Containers bring their own PostgreSQL and etcd.
+function onContainers(args) {
+  return args.includes('--backend=containers') || args[args.indexOf('--backend') + 1] === 'containers';
+}
 
 function testNeeds(projects) {
   const all = projects.length === 0;

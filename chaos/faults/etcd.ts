@@ -12,7 +12,7 @@ import { httpJson } from '../../shared/http/client.ts';
 import { monotonicMs } from '../../shared/runtime/clock.ts';
 import { sleep, withDeadline } from '../../shared/runtime/deadline.ts';
 import type { Fault } from './fault.ts';
-import type { Ground } from './ground.ts';
+import type { Field, Ground } from './ground.ts';
 import { hold, release } from './hold.ts';
 import { handleOf, isAlive, requireHandle, signalProcess } from './process-handle.ts';
 import { stop } from './signals.ts';
@@ -25,7 +25,7 @@ const DEAD_WITHIN_MS = 3_000;
 const statusSchema = z.object({ header: z.object({ member_id: z.string() }), leader: z.string().default('0') });
 
 /** The name of the member that leads, by its own word. Null when none says so. */
-export async function etcdLeader({ plan }: Pick<Ground, 'plan'>): Promise<string | null> {
+export async function etcdLeader({ plan }: Pick<Field, 'plan'>): Promise<string | null> {
   const answers = await Promise.all(
     etcdEndpoints(plan).map(async (endpoint) =>
       httpJson({ url: `${endpoint}/v3/maintenance/status`, method: 'POST', body: {}, timeoutMs: ASK_MS }),
@@ -38,7 +38,7 @@ export async function etcdLeader({ plan }: Pick<Ground, 'plan'>): Promise<string
   return plan.etcd[at]?.name ?? null;
 }
 
-export async function etcdIsWhole({ plan }: Pick<Ground, 'plan'>): Promise<boolean> {
+export async function etcdIsWhole({ plan }: Pick<Field, 'plan'>): Promise<boolean> {
   const answers = await Promise.all(
     etcdEndpoints(plan).map(async (endpoint) => httpJson({ url: `${endpoint}/health`, timeoutMs: ASK_MS })),
   );

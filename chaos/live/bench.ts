@@ -2,16 +2,21 @@
  * Clusters for trials: one at a time, of the shape a scenario needs, kept for the next trial as long as it is whole, and thrown away when it is
  * not. Whatever happens, the last one is taken down.
  */
-import { cpSync, existsSync } from 'node:fs';
-import { join } from 'node:path';
-import { findTool, type Environment } from '../../cli/local/binaries.ts';
+import type { Environment } from '../../cli/local/binaries.ts';
 import { freezerFor } from '../../cli/local/freezer.ts';
-import { layoutOf } from '../../cli/local/layout.ts';
-import { readPlan } from '../../cli/local/plan-file.ts';
-import { bringUp, makeDirectory, takeDown } from '../cluster/cluster-life.ts';
-import type { Ground } from '../faults/ground.ts';
 import { createLedgerTable } from '../ledger/read-rows.ts';
+import { NotReached, throwIfInterrupted } from '../cluster/interrupted.ts';
+import { messageOf } from '../../shared/errors.ts';
+import { monotonicMs } from '../../shared/runtime/clock.ts';
+import { sleep } from '../../shared/runtime/deadline.ts';
+import { ContainerHome, missingForContainers } from './container-home.ts';
+import { LocalHome, toolOrNull } from './local-home.ts';
 import type { Backend, Need, Scenario } from './scenario.ts';
+import type { Home, Raising, Site } from './site.ts';
+
+/** Containers run before the cluster in them has formed; a local cluster is there at once. */
+const WRITABLE_WITHIN_MS = 120_000;
+const POLL_MS = 200;
 
 export type Shape = {
   readonly backend: Backend;
@@ -23,13 +28,13 @@ export type Shape = {
 /** A cluster and what it must remember from trial to trial. */
 export class Cluster {
   readonly shape: Shape;
-  readonly ground: Ground;
+  readonly site: Site;
   #trials = 0;
   #rows = 0;
 
-  constructor(shape: Shape, ground: Ground) {
+  constructor(shape: Shape, site: Site) {
     this.shape = shape;
-    this.ground = ground;
+    this.site = site;
   }
 
   /** The writers of every trial have numbers of their own; this is which trial it is here, from 0. */
@@ -58,7 +63,7 @@ export type BenchOptions = {
 export class Bench {
   readonly #options: BenchOptions;
   #cluster: Cluster | null = null;
-  #dir: string | null = null;
+  #home: Home | null = null;
 
   constructor(options: BenchOptions) {
     this.#options = options;
@@ -68,47 +73,61 @@ export class Bench {
     const present = this.#cluster;
     if (present !== null && isSame(present.shape, shape)) return present;
     await this.discard();
-    const dir = makeDirectory('chaos');
-    this.#dir = dir;
-    const { env, onLine, signal } = this.#options;
-    const { superuserUri } = await bringUp({ dir, options: optionsFor(shape), onLine, signal });
-    const layout = layoutOf(dir);
-    const plan = readPlan(layout);
-    if (plan === null) throw new Error(`${layout.plan} is missing although the cluster is up`);
-    onLine(`cluster ${plan.id} runs in ${dir}`);
-    await createLedgerTable(superuserUri);
-    const tools = { nft: toolOrNull('nft', env), strace: toolOrNull('strace', env) };
-    const cluster = new Cluster(shape, { plan, layout, uri: superuserUri, tools });
+    const { onLine, signal } = this.#options;
+    const home = homeFor(shape, this.#options.env, { onLine, signal });
+    this.#home = home;
+    const site = await home.raise();
+    await untilWritable(site.field.uri, signal);
+    const cluster = new Cluster(shape, site);
     this.#cluster = cluster;
     return cluster;
   }
 
   /** The logs of every component, for somebody who wants to know why; of no interest once the cluster is gone. */
-  saveLogs(into: string): void {
-    if (this.#cluster === null) return;
-    const { layout, plan } = this.#cluster.ground;
-    cpSync(layout.logs, into, { recursive: true });
-    for (const { name } of plan.nodes) {
-      const ofServer = join(layout.stateDir(name), 'log');
-      if (existsSync(ofServer)) cpSync(ofServer, join(into, `${name}-postgres`), { recursive: true });
-    }
+  async saveLogs(into: string): Promise<void> {
+    await this.#cluster?.site.saveLogs(into);
   }
 
   /** The next trial gets a new one. */
   async discard(): Promise<void> {
-    const dir = this.#dir;
+    const home = this.#home;
     this.#cluster = null;
-    this.#dir = null;
-    if (dir === null) return;
-    await takeDown(dir, this.#options.keep);
-    if (this.#options.keep) this.#options.onLine(`data and logs are in ${dir}`);
+    this.#home = null;
+    if (home === null) return;
+    await home.down(this.#options.keep);
+    if (this.#options.keep) this.#options.onLine(`kept: ${home.where}`);
+  }
+}
+
+function homeFor({ backend, etcdMembers, mode }: Shape, env: Environment, raising: Raising): Home {
+  if (backend === 'containers') return new ContainerHome(raising);
+  return new LocalHome({ namespaces: backend === 'namespaces', etcdMembers, mode }, env, raising);
+}
+
+async function untilWritable(uri: string, signal: AbortSignal): Promise<void> {
+  const deadlineMs = monotonicMs() + WRITABLE_WITHIN_MS;
+  for (;;) {
+    throwIfInterrupted(signal);
+    try {
+      await createLedgerTable(uri);
+      return;
+    } catch (error) {
+      if (monotonicMs() > deadlineMs) throw new NotReached(`the new cluster takes no writes: ${messageOf(error)}`);
+    }
+    await sleep(POLL_MS, signal);
   }
 }
 
 /** Which of a scenario's needs this machine cannot meet. */
-export function unmetNeeds({ needs }: Pick<Scenario, 'needs'>, backend: Backend, env: Environment): readonly string[] {
+export function unmetNeeds(
+  { needs, onContainers }: Pick<Scenario, 'needs' | 'onContainers'>,
+  backend: Backend,
+  env: Environment,
+): readonly string[] {
+  if (backend === 'containers') return onContainers === null ? ['a local cluster'] : missingForContainers();
   const isRoot = process.getuid?.() === 0;
   const met: Readonly<Record<Need, boolean>> = {
+    containers: false,
     namespaces: backend === 'namespaces',
     nft: toolOrNull('nft', env) !== null,
     strace: toolOrNull('strace', env) !== null,
@@ -118,21 +137,6 @@ export function unmetNeeds({ needs }: Pick<Scenario, 'needs'>, backend: Backend,
   return needs.filter((need) => !met[need]);
 }
 
-/** Freezer groups wherever they can be had: one instant is a truer freeze than fifty signals. */
-function optionsFor({ backend, etcdMembers, mode }: Shape): readonly string[] {
-  const groups = process.getuid?.() === 0 && freezerFor('any') !== null ? ['--freezer'] : [];
-  return ['--etcd-members', String(etcdMembers), '--mode', mode, ...(backend === 'namespaces' ? ['--namespaces'] : groups)];
-}
-
 export function isSame(one: Shape, other: Shape): boolean {
   return one.backend === other.backend && one.etcdMembers === other.etcdMembers && one.mode === other.mode && one.disk === other.disk;
-}
-
-function toolOrNull(name: string, env: Environment): string | null {
-  try {
-    return findTool(name, env);
-  } catch {
-    // Not there: whoever needs it is told by name.
-    return null;
-  }
 }

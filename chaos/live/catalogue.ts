@@ -13,18 +13,18 @@ import {
   etcdLeaderFsyncStall10s,
   etcdStopAll60s,
 } from './scenarios/etcd.ts';
-import { checkpointerStop, nodeFreeze, postmasterStop, standbyFreeze } from './scenarios/freeze.ts';
+import { checkpointerStop, nodeFreeze, pauseContainer, postmasterStop, standbyFreeze } from './scenarios/freeze.ts';
 import { backendKill, nodeKill, postmasterKill, standbyKill } from './scenarios/kill.ts';
 import { maxConnectionsExhausted, plannedSwitchover, standbyPromotedByHand } from './scenarios/operator.ts';
 import {
-  nodePartition,
-  nodePartitionDeaf,
-  nodePartitionFromEtcd,
-  nodePartitionFromOneStandby,
-  nodePartitionFromStandbys,
-  nodePartitionMute,
-  proxyPartitionFromEtcd,
-  standbyPartition,
+  partitionPrimary,
+  partitionPrimaryDeaf,
+  partitionPrimaryFromEtcd,
+  partitionPrimaryFromOneStandby,
+  partitionPrimaryFromStandbys,
+  partitionPrimaryMute,
+  partitionProxyFromEtcd,
+  partitionStandby,
 } from './scenarios/partition.ts';
 import { replicationPausedWithoutQuorum } from './scenarios/sabotage.ts';
 
@@ -33,6 +33,7 @@ export const SCENARIOS: readonly Scenario[] = [
   nodeKill,
   plannedSwitchover,
   nodeFreeze,
+  pauseContainer,
   backendKill,
   standbyKill,
   standbyFreeze,
@@ -48,14 +49,14 @@ export const SCENARIOS: readonly Scenario[] = [
   maxConnectionsExhausted,
   standbyPromotedByHand,
   postmasterStop,
-  nodePartition,
-  nodePartitionDeaf,
-  nodePartitionMute,
-  nodePartitionFromEtcd,
-  nodePartitionFromStandbys,
-  nodePartitionFromOneStandby,
-  standbyPartition,
-  proxyPartitionFromEtcd,
+  partitionPrimary,
+  partitionPrimaryDeaf,
+  partitionPrimaryMute,
+  partitionPrimaryFromEtcd,
+  partitionPrimaryFromStandbys,
+  partitionPrimaryFromOneStandby,
+  partitionStandby,
+  partitionProxyFromEtcd,
   diskFull,
   diskHang,
   cpuLoadWithEtcdStalls,

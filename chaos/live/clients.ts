@@ -6,7 +6,7 @@
 import { setMaxListeners } from 'node:events';
 import { sleep } from '../../shared/runtime/deadline.ts';
 import { monotonicMs } from '../../shared/runtime/clock.ts';
-import { directUri, type Ground } from '../faults/ground.ts';
+import { directUri, type Field } from '../faults/ground.ts';
 import type { Entry } from '../ledger/entry.ts';
 import { History, type ClientError } from '../ledger/history.ts';
 import type { WriterRange } from '../ledger/read-rows.ts';
@@ -38,10 +38,10 @@ export class Clients {
   #stoppedMs: number | null = null;
   #stopping: Promise<void> | null = null;
 
-  constructor(ground: Pick<Ground, 'plan' | 'uri'>, trial: number) {
+  constructor(field: Field, trial: number) {
     const from = trial * WRITERS_PER_TRIAL;
     this.range = { from, below: from + WRITERS_PER_TRIAL };
-    this.#options = writersFor(ground).map((options, at) => ({ ...options, writer: from + at }));
+    this.#options = writersFor(field).map((options, at) => ({ ...options, writer: from + at }));
   }
 
   start(): void {
@@ -103,13 +103,13 @@ export function isApplication(route: string): boolean {
   return route === 'proxy' || route === 'fresh';
 }
 
-function writersFor(ground: Pick<Ground, 'plan' | 'uri'>): readonly Omit<WriterOptions, 'writer'>[] {
-  const application = { connectionString: ground.uri, retryMs: RETRY_MS, patienceMs: PATIENCE_MS, onReadOnly: { kind: 'leave' } } as const;
+function writersFor(field: Field): readonly Omit<WriterOptions, 'writer'>[] {
+  const application = { connectionString: field.uri, retryMs: RETRY_MS, patienceMs: PATIENCE_MS, onReadOnly: { kind: 'leave' } } as const;
   const kept = { ...application, route: 'proxy', session: 'kept', paceMs: PROXY_PACE_MS } as const;
   const fresh = { ...application, route: 'fresh', session: 'fresh', paceMs: FRESH_PACE_MS } as const;
-  const direct = ground.plan.nodes.map(({ name }) => ({
+  const direct = field.plan.nodes.map(({ name }) => ({
     route: name,
-    connectionString: directUri(ground, name),
+    connectionString: directUri(field, name),
     session: 'kept' as const,
     paceMs: DIRECT_PACE_MS,
     retryMs: REFUSED_MS,

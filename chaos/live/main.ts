@@ -11,7 +11,7 @@ import { repeatArguments, requestOf, type Request, type Wish } from './options.t
 import { makeReportDirectory, writeReport } from './report-files.ts';
 import { reportOf, rowOf, rowOfRounds, tableOf, type Report } from './report.ts';
 import { runRandom, runScenarios, type Outcome } from './run.ts';
-import type { Scenario } from './scenario.ts';
+import { backendsOf, type Backend, type Scenario } from './scenario.ts';
 
 const INTERRUPTED = 130;
 const SEEDS = 1_000_000;
@@ -55,15 +55,25 @@ export function listScenarios({ json }: { readonly json: boolean }, terminal: Te
   else terminal.out(`${listing(SCENARIOS)}\nTests of the judge, which have to fail and are never part of --all:\n\n${listing(SABOTAGE)}`);
 }
 
-function told(scenarios: readonly Scenario[], isPartOfAll: boolean): readonly (Scenario & { readonly isPartOfAll: boolean })[] {
-  return scenarios.map((scenario) => ({ ...scenario, isPartOfAll }));
+type Listed = Scenario & { readonly isPartOfAll: boolean; readonly backends: readonly Backend[] };
+
+function told(scenarios: readonly Scenario[], isPartOfAll: boolean): readonly Listed[] {
+  return scenarios.map((scenario) => ({ ...scenario, isPartOfAll, backends: backendsOf(scenario) }));
 }
 
 function listing(scenarios: readonly Scenario[]): string {
-  return scenarios
-    .map(
-      ({ name, faults, does, holds, heals, needs }) =>
-        `${name} (${faults.join(', ')})${needs.length === 0 ? '' : `, needs ${needs.join(', ')}`}\n  ${does}\n  must hold: ${holds}\n  heals: ${heals}\n`,
-    )
-    .join('');
+  return scenarios.map(paragraphOf).join('');
+}
+
+function paragraphOf(scenario: Scenario): string {
+  const { name, faults, does, onContainers, holds, heals, needs } = scenario;
+  return [
+    `${name} (${faults.join(', ')})${needs.length === 0 ? '' : `, needs ${needs.join(', ')}`}`,
+    `  ${does}`,
+    ...(onContainers === null || onContainers === does ? [] : [`  on containers: ${onContainers}`]),
+    `  must hold: ${holds}`,
+    `  heals: ${heals}`,
+    `  backends: ${backendsOf(scenario).join(', ')}`,
+    '',
+  ].join('\n');
 }

@@ -30,8 +30,14 @@ export type Request =
 /** Throws a usage error for what cannot be meant. */
 export function requestOf(wish: Wish, drawnSeed: string): Request {
   const settings = { ...wish.settings, seed: wish.settings.seed ?? drawnSeed };
+  if (settings.backend === 'containers') refuseOnContainers(wish);
   if (wish.kind === 'random') return { kind: 'random', settings };
   return { kind: 'run', scenarios: scenariosOf(wish), isEverything: wish.all, settings };
+}
+
+function refuseOnContainers({ kind, settings: { etcdMembers } }: Wish): void {
+  if (kind === 'random') throw new UsageError('the random mode strikes at processes', 'Use --backend processes or namespaces.');
+  if (etcdMembers !== 3) throw new UsageError('docker-compose.yml has three etcd members', 'Leave --etcd-members out.');
 }
 
 function scenariosOf({ names, all }: { readonly names: readonly string[]; readonly all: boolean }): readonly Scenario[] {

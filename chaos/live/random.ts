@@ -46,6 +46,7 @@ export function scenarioOf(blows: readonly Blow[]): Scenario {
     clientsSee: 'whatever its blows make legitimate',
     heals: 'everything is healed before the final phase',
     needs: [...new Set(blows.flatMap(({ weapon }) => weapon.needs))],
+    onContainers: null,
     etcdMembersLeast: 3,
     mode: 'quorum',
     demand: { outage: null, freshOutage: null, clientErrorsMax: null, failovers: { least: 0, most: justified } },
@@ -83,9 +84,9 @@ async function targetOf(stage: Stage, role: Role): Promise<string> {
     case 'standby':
       return standbyNow(stage, await leaderNow(stage));
     case 'etcd-leader':
-      return stage.until('etcd has a leader', TARGET_WITHIN_MS, async () => etcdLeader(stage.ground));
+      return stage.until('etcd has a leader', TARGET_WITHIN_MS, async () => etcdLeader(stage.field));
     case 'etcd-follower': {
-      const leader = await stage.until('etcd has a leader', TARGET_WITHIN_MS, async () => etcdLeader(stage.ground));
+      const leader = await stage.until('etcd has a leader', TARGET_WITHIN_MS, async () => etcdLeader(stage.field));
       return pick(
         stage.random,
         stage.ground.plan.etcd.map(({ name }) => name).filter((name) => name !== leader),

@@ -88,6 +88,7 @@ const NO_ROUND: Scenario = {
   clientsSee: '',
   heals: '',
   needs: [],
+  onContainers: null,
   etcdMembersLeast: 3,
   mode: 'quorum',
   demand: { outage: null, freshOutage: null, clientErrorsMax: null, failovers: { least: 0, most: 0 } },

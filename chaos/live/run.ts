@@ -52,7 +52,7 @@ export async function runScenarios(scenarios: readonly Scenario[], { settings, e
 
 export async function runRandom({ settings, env, signal }: RunOptions): Promise<Outcome> {
   const { seed, trials, minutes, double, backend } = settings;
-  const weapons = WEAPONS.filter((weapon) => unmetNeeds(weapon, backend, env).length === 0);
+  const weapons = WEAPONS.filter((weapon) => unmetNeeds({ needs: weapon.needs, onContainers: null }, backend, env).length === 0);
   const drawn = (round: number): Scenario => scenarioOf(drawBlows(diceFor(seed, 'blows', round), weapons, double));
   const seconds = Array.from({ length: trials }, (_, at) => drawn(at + 1).secondsExpected({ minutes: 1 })).reduce(
     (sum, one) => sum + one,
@@ -102,7 +102,7 @@ async function playOnce({ bench, shape, scenario, trial, progress, options: { se
   progress.line(`  ${reasons.length === 0 ? 'held' : 'FAILED'}: ${outage}${reasons.map(({ text }) => `; ${text}`).join('')}`);
   if ((reasons.length > 0 || isSuspicious(result, scenario.demand)) && settings.report !== null) {
     const logs = logsOf(settings.report, scenario.name, trial);
-    bench.saveLogs(logs);
+    await bench.saveLogs(logs);
     progress.line(`  the logs are in ${logs}`);
   }
   // A cluster that did not heal would fail whatever is played next.

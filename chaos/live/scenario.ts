@@ -5,10 +5,11 @@
 import type { DurabilityMode } from '../../shared/domain/leader-record.ts';
 import type { Stage } from './stage.ts';
 
-export type Backend = 'processes' | 'namespaces';
+export const BACKENDS = ['processes', 'namespaces', 'containers'] as const;
+export type Backend = (typeof BACKENDS)[number];
 
 /** What a machine must offer, beyond running the programs, for the scenario to be possible. */
-export type Need = 'namespaces' | 'nft' | 'strace' | 'freezer' | 'mounts';
+export type Need = 'namespaces' | 'containers' | 'nft' | 'strace' | 'freezer' | 'mounts';
 
 /** The longest time without an acknowledged write that is allowed. `stated`: a goal of the project; `own`: set here, where there is none. */
 export type Bound = { readonly medianMs: number | null; readonly maxMs: number; readonly origin: 'stated' | 'own' };
@@ -35,7 +36,10 @@ export type Scenario = {
   /** Applications behind the proxy, if everything holds. */
   readonly clientsSee: string;
   readonly heals: string;
+  /** Of a local cluster. Containers need an engine, and nothing of this. */
   readonly needs: readonly Need[];
+  /** By what means it is done to a container, where `does` says how it is done to processes. Null: it is not. */
+  readonly onContainers: string | null;
   readonly etcdMembersLeast: 1 | 3;
   /** Of the cluster it is played on. In `async` nobody has to acknowledge, and nothing is promised. */
   readonly mode: DurabilityMode;
@@ -46,6 +50,16 @@ export type Scenario = {
   readonly prepare: ((stage: Stage) => Promise<void>) | null;
   readonly play: (stage: Stage, options: PlayOptions) => Promise<void>;
 };
+
+/** Where it can be played, on a machine that has everything. */
+export function backendsOf({ needs, onContainers }: Pick<Scenario, 'needs' | 'onContainers'>): readonly Backend[] {
+  const places: Readonly<Record<Backend, boolean>> = {
+    processes: !needs.includes('namespaces') && !needs.includes('containers'),
+    namespaces: !needs.includes('containers'),
+    containers: onContainers !== null,
+  };
+  return BACKENDS.filter((backend) => places[backend]);
+}
 
 export type PlayOptions = { readonly minutes: number };
 

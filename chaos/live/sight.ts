@@ -1,13 +1,14 @@
 /**
- * What the agents of a local cluster say, asked one by one with short deadlines: some of them are frozen or cut off. It is used to know when to go
+ * What the agents of a cluster say, asked one by one with short deadlines: some of them are frozen or cut off. It is used to know when to go
  * on and to count claims; no verdict about data rests on it.
  */
 import { z } from 'zod';
 import { bestView } from '../../cli/agent-client.ts';
 import { summarize } from '../../cli/cluster-summary.ts';
-import { agentUrlsOf, type LocalPlan } from '../../cli/local/plan.ts';
+import { agentUrlsOf } from '../../cli/local/plan.ts';
 import type { ClusterStatus, NodeStatus } from '../../shared/domain/cluster-status.ts';
 import { httpJson } from '../../shared/http/client.ts';
+import type { Roster } from '../faults/ground.ts';
 
 const STATUS_MS = 400;
 const CLUSTER_MS = 1_500;
@@ -20,9 +21,9 @@ const historySchema = z.object({
 export type Claim = z.infer<typeof historySchema>['entries'][number];
 
 export class Sight {
-  readonly #plan: LocalPlan;
+  readonly #plan: Roster;
 
-  constructor(plan: LocalPlan) {
+  constructor(plan: Roster) {
     this.#plan = plan;
   }
 

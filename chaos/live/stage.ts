@@ -9,9 +9,11 @@ import type { Random } from '../../shared/runtime/random.ts';
 import { NotReached, throwIfInterrupted } from '../cluster/interrupted.ts';
 import { etcdIsWhole } from '../faults/etcd.ts';
 import type { Fault, Wounds } from '../faults/fault.ts';
-import type { Ground } from '../faults/ground.ts';
+import type { Field, Ground } from '../faults/ground.ts';
+import type { NodeMeans } from '../faults/node-means.ts';
 import type { Clients } from './clients.ts';
 import type { Sight } from './sight.ts';
+import type { Site } from './site.ts';
 import { WholeWatch } from './whole-watch.ts';
 
 const POLL_MS = 50;
@@ -26,7 +28,7 @@ export type Told = { readonly text: string } & (
 type Happening = Told & { readonly atMs: number };
 
 export type StageParts = {
-  readonly ground: Ground;
+  readonly site: Site;
   readonly sight: Sight;
   readonly wounds: Wounds;
   readonly clients: Clients;
@@ -36,7 +38,8 @@ export type StageParts = {
 };
 
 export class Stage {
-  readonly ground: Ground;
+  readonly field: Field;
+  readonly means: NodeMeans;
   readonly sight: Sight;
   readonly random: Random;
   readonly signal: AbortSignal;
@@ -49,11 +52,19 @@ export class Stage {
 
   constructor(parts: StageParts) {
     this.#parts = parts;
-    this.ground = parts.ground;
+    this.field = parts.site.field;
+    this.means = parts.site.means;
     this.sight = parts.sight;
     this.random = parts.random;
     this.signal = parts.signal;
     this.#whole = new WholeWatch(async () => (await this.missing()) === null);
+  }
+
+  /** For what can only be done to processes of this machine. Whoever asks for it has said that it is not played on anything else. */
+  get ground(): Ground {
+    const { ground } = this.#parts.site;
+    assert(ground !== null, 'what is done to processes is played on local clusters only');
+    return ground;
   }
 
   /** Who led when the clients were steady, before anything was done. */
@@ -97,7 +108,7 @@ export class Stage {
 
   async castRoles(): Promise<void> {
     const leader = await this.until('a serving leader', 10_000, async () => this.sight.servingLeader());
-    const standbys = this.ground.plan.nodes.map(({ name }) => name).filter((name) => name !== leader.name);
+    const standbys = this.field.plan.nodes.map(({ name }) => name).filter((name) => name !== leader.name);
     this.#cast = { leader: leader.name, epoch: Number(leader.epoch), standbys };
     this.say(`${leader.name} leads, epoch ${leader.epoch ?? '?'}`);
   }
@@ -170,7 +181,7 @@ export class Stage {
 
   /** Null when etcd and the cluster are whole; otherwise what is missing. */
   async missing(): Promise<string | null> {
-    return (await etcdIsWhole(this.ground)) ? this.sight.missing() : 'an etcd member is not well';
+    return (await etcdIsWhole(this.field)) ? this.sight.missing() : 'an etcd member is not well';
   }
 
   async untilWhole(withinMs: number): Promise<void> {

@@ -6,6 +6,7 @@
 import { messageOf } from '../../shared/errors.ts';
 import { monotonicMs } from '../../shared/runtime/clock.ts';
 import type { Random } from '../../shared/runtime/random.ts';
+import { withoutDoors } from '../containers/addresses.ts';
 import { Interrupted, NotReached, throwIfInterrupted } from '../cluster/interrupted.ts';
 import { Wounds } from '../faults/fault.ts';
 import { directUri } from '../faults/ground.ts';
@@ -40,11 +41,11 @@ export type TrialOptions = {
 };
 
 export async function runTrial({ cluster, scenario, trial, seed, random, play, signal, onHappening }: TrialOptions): Promise<Trial> {
-  const { ground } = cluster;
-  const sight = new Sight(ground.plan);
+  const { site } = cluster;
+  const sight = new Sight(site.field.plan);
   const wounds = new Wounds();
-  const clients = new Clients(ground, cluster.beginTrial());
-  const stage = new Stage({ ground, sight, wounds, clients, random, signal, onHappening });
+  const clients = new Clients(site.field, cluster.beginTrial());
+  const stage = new Stage({ site, sight, wounds, clients, random, signal, onHappening });
   try {
     await stage.untilWhole(WHOLE_BEFORE_MS);
     await stage.castRoles();
@@ -61,7 +62,13 @@ export async function runTrial({ cluster, scenario, trial, seed, random, play, s
     await clients.stop();
     const history = await sight.claims();
     const claims = history.slice(claimsBefore);
-    const evidence = await gather(stage, { claims, history, isWhole: ending.wholeAfterMs !== null, rowsBefore: cluster.rowsSoFar });
+    const evidence = await gather(stage, {
+      entries: withoutDoors(clients.entries(), site.doors),
+      claims,
+      history,
+      isWhole: ending.wholeAfterMs !== null,
+      rowsBefore: cluster.rowsSoFar,
+    });
     const total = evidence.digests.find(({ digest }) => digest?.standby === false)?.digest?.rows;
     if (total !== undefined) cluster.rememberRows(total);
     return conclude(stage, { scenario: scenario.name, trial, seed, ...ending, figures: measure(evidence) });
@@ -116,16 +123,16 @@ async function settle(stage: Stage, stopped: string | null): Promise<Ending> {
 async function gather(
   stage: Stage,
   {
+    entries,
     claims,
     history,
     isWhole,
     rowsBefore,
-  }: Pick<Evidence, 'claims' | 'history'> & { readonly isWhole: boolean; readonly rowsBefore: number },
+  }: Pick<Evidence, 'entries' | 'claims' | 'history'> & { readonly isWhole: boolean; readonly rowsBefore: number },
 ): Promise<Evidence> {
   const { clients, faultMs } = stage;
   const untilMs = clients.stoppedMs;
   const sinceMs = faultMs ?? untilMs;
-  const entries = clients.entries();
   // The leader of a cluster that is not whole has to have every row too; its standbys need not have come so far.
   const leader = await stage.sight.servingLeader();
   const { rows, earlier } = leader === null ? NOTHING_READ : await rowsOf(stage, leader.name, rowsBefore);
@@ -149,8 +156,8 @@ type RowsRead = Pick<Evidence, 'rows' | 'earlier'>;
 /** Who cannot be read from has shown nothing; the judge knows what to make of that. */
 const NOTHING_READ: RowsRead = { rows: null, earlier: null };
 
-async function rowsOf({ ground, clients }: Stage, leader: string, rowsBefore: number): Promise<RowsRead> {
-  const uri = directUri(ground, leader);
+async function rowsOf({ field, clients }: Stage, leader: string, rowsBefore: number): Promise<RowsRead> {
+  const uri = directUri(field, leader);
   try {
     const now = await countEarlierRows(uri, clients.range.from);
     return { rows: await readLedgerRows(uri, clients.range), earlier: { before: rowsBefore, now } };
@@ -165,9 +172,9 @@ async function digestsOf(stage: Stage): Promise<Evidence['digests']> {
   for (;;) {
     throwIfInterrupted(stage.signal);
     const digests = await Promise.all(
-      stage.ground.plan.nodes.map(async ({ name }) => ({
+      stage.field.plan.nodes.map(async ({ name }) => ({
         node: name,
-        digest: await readLedgerDigest(directUri(stage.ground, name)).catch(() => null),
+        digest: await readLedgerDigest(directUri(stage.field, name)).catch(() => null),
       })),
     );
     const isEqual = new Set(digests.map(({ digest }) => digest?.word)).size === 1;

@@ -95,7 +95,7 @@ export const WEAPONS: readonly Weapon[] = [
   cut('partition-deaf', 'leader', 'deaf', 1, everybodyBut),
   cut('partition-mute', 'leader', 'mute', 1, everybodyBut),
   cut('partition-from-etcd', 'leader', 'both', 0, etcdNames),
-  cut('standby-partition', 'standby', 'both', 0, everybodyBut),
+  cut('partition-standby', 'standby', 'both', 0, everybodyBut),
 ];
 
 /**

@@ -34,11 +34,11 @@ export type LocalPlan = z.infer<typeof localPlanSchema>;
 
 export const PROXY_NAME = 'proxy';
 
-export function etcdEndpoints(plan: LocalPlan): readonly string[] {
+export function etcdEndpoints(plan: Pick<LocalPlan, 'etcd'>): readonly string[] {
   return plan.etcd.map(({ host: address, clientPort }) => httpUrl(address, clientPort));
 }
 
-export function agentUrlsOf(plan: LocalPlan): readonly string[] {
+export function agentUrlsOf(plan: Pick<LocalPlan, 'nodes'>): readonly string[] {
   return plan.nodes.map(({ host: address, apiPort }) => httpUrl(address, apiPort));
 }
 

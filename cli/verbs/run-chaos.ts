@@ -13,7 +13,7 @@ type Flags = {
   readonly trials: number;
   readonly seed?: string;
   readonly minutes?: number;
-  readonly backend: 'processes' | 'namespaces';
+  readonly backend: 'processes' | 'namespaces' | 'containers';
   readonly etcdMembers: 1 | 3;
   readonly json?: boolean;
   readonly report?: string;
@@ -28,7 +28,7 @@ const TRIALS_MAX = 100_000;
 export function addChaosVerb(program: Command, { terminal }: Context, load: typeof loadChaos = loadChaos): void {
   const chaos = program
     .command('chaos')
-    .description('break local clusters on purpose, and judge what clients saw')
+    .description('break clusters on purpose, and judge what clients saw')
     .addHelpText('after', EXIT_CODES);
   chaos
     .command('list')
@@ -60,7 +60,9 @@ function addSettings(command: Command, whatTrialsAre: string, trials: number): C
     .option('--trials <n>', whatTrialsAre, wholeNumber(1, TRIALS_MAX), trials)
     .option('--seed <s>', 'whom it hits, when, and for how long (default: drawn, and printed)')
     .addOption(
-      new Option('--backend <b>', 'namespaces: root only, partitions need it').choices(['processes', 'namespaces']).default('processes'),
+      new Option('--backend <b>', 'namespaces: root only, partitions need it; containers: the compose project of the checkout')
+        .choices(['processes', 'namespaces', 'containers'])
+        .default('processes'),
     )
     .option('--etcd-members <n>', 'etcd members, 1 or 3', oneOrThree, 3)
     .option('--json', 'the report with every trial as one line of JSON on stdout')

@@ -94,7 +94,17 @@ describe('the judge', () => {
 
 describe.runIf(MAY_SEPARATE)('chaos in network namespaces', () => {
   test('a partitioned primary acknowledges nothing, another takes over, and nothing of the network is left', async () => {
-    const { stdout, lines } = await chaos(['run', 'node-partition', '--trials', '1', '--seed', '1', '--backend', 'namespaces', '--json']);
+    const { stdout, lines } = await chaos([
+      'run',
+      'partition-primary',
+      '--trials',
+      '1',
+      '--seed',
+      '1',
+      '--backend',
+      'namespaces',
+      '--json',
+    ]);
     expect(faultsIn(stdout, lines, 1)).toEqual([]);
     expect(leftBehind(madeBy(lines))).toEqual([]);
   });

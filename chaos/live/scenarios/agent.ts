@@ -17,6 +17,7 @@ export const agentFreezeHalfTtl: Scenario = {
   clientsSee: 'nothing',
   heals: 'the agent goes on',
   needs: [],
+  onContainers: null,
   etcdMembersLeast: 1,
   mode: 'quorum',
   demand: FELT_BY_NOBODY,
@@ -36,6 +37,7 @@ export const agentFreeze3Ttl: Scenario = {
   clientsSee: 'commits go on until the right of the old primary ends; then its sessions end, and new ones wait at the proxy',
   heals: 'the agent goes on',
   needs: [],
+  onContainers: null,
   etcdMembersLeast: 1,
   mode: 'quorum',
   // Counted from the last write of the old primary, which serves until its deadline.
@@ -70,6 +72,7 @@ export const agentKill: Scenario = {
   clientsSee: 'nothing',
   heals: 'nothing to heal',
   needs: [],
+  onContainers: null,
   etcdMembersLeast: 1,
   mode: 'quorum',
   demand: FELT_BY_NOBODY,

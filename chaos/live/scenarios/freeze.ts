@@ -1,5 +1,4 @@
 /** Something stands still and comes back: a whole node, or one process of PostgreSQL. */
-import { freezeNode } from '../../faults/freeze-node.ts';
 import { stopCheckpointer, stopPostmaster } from '../../faults/signals.ts';
 import { between, pick } from '../dice.ts';
 import { AROUND_SECONDS, GRAY, NODE_LOST, nothingHappens, oneFailover, STANDBY_LOST, type Scenario } from '../scenario.ts';
@@ -17,19 +16,30 @@ export const nodeFreeze: Scenario = {
     'open sessions end, and a commit on its way has an unknown outcome; new sessions wait at the proxy until another node serves; a session of the thawed primary gets nothing acknowledged',
   heals: 'the node is thawed',
   needs: [],
+  onContainers: null,
   etcdMembersLeast: 1,
   mode: 'quorum',
   demand: oneFailover(NODE_LOST),
   secondsExpected: () => AROUND_SECONDS + 9,
   prepare: null,
   play: async (stage) => {
-    const fault = freezeNode(stage.ground, stage.leader);
+    const fault = stage.means.freezeNode(stage.leader);
     await stage.strike(fault);
     await stage.untilAnotherLeads(stage.leader, TAKEN_OVER_WITHIN_MS);
     await stage.pause(between(stage.random, 500, 4_000));
     await stage.heal(fault);
     await stage.pause(AFTER_THAW_MS);
   },
+};
+
+/** The engine freezes a container as a freezer group does it; it has a name of its own because it is the same scenario by other means. */
+export const pauseContainer: Scenario = {
+  ...nodeFreeze,
+  name: 'pause-container',
+  does: "docker pause of the primary's container, unpaused after the new leader serves",
+  heals: 'docker unpause',
+  needs: ['containers'],
+  onContainers: "docker pause of the primary's container, unpaused after the new leader serves",
 };
 
 export const standbyFreeze: Scenario = {
@@ -40,13 +50,14 @@ export const standbyFreeze: Scenario = {
   clientsSee: 'at most a short pause, no error',
   heals: 'the node is thawed',
   needs: [],
+  onContainers: "docker pause of a standby's container, unpaused to heal",
   etcdMembersLeast: 1,
   mode: 'quorum',
   demand: nothingHappens(STANDBY_LOST),
   secondsExpected: () => AROUND_SECONDS + 9,
   prepare: null,
   play: async (stage) => {
-    await stage.strikeFor(freezeNode(stage.ground, pick(stage.random, stage.standbys)), between(stage.random, 4_000, 9_000));
+    await stage.strikeFor(stage.means.freezeNode(pick(stage.random, stage.standbys)), between(stage.random, 4_000, 9_000));
   },
 };
 
@@ -58,6 +69,7 @@ export const postmasterStop: Scenario = {
   clientsSee: 'open sessions go on until the failover ends them; new ones wait at the proxy',
   heals: 'the postmaster goes on',
   needs: [],
+  onContainers: null,
   etcdMembersLeast: 1,
   mode: 'quorum',
   demand: oneFailover(GRAY),
@@ -81,6 +93,7 @@ export const checkpointerStop: Scenario = {
   clientsSee: 'nothing',
   heals: 'the checkpointer goes on',
   needs: [],
+  onContainers: null,
   etcdMembersLeast: 1,
   mode: 'quorum',
   demand: nothingHappens({ medianMs: null, maxMs: 500, origin: 'own' }),

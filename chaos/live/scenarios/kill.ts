@@ -1,5 +1,4 @@
 /** Something dies by SIGKILL, without a word: the primary's server, one of its sessions, a whole node. */
-import { killNode } from '../../faults/kill-node.ts';
 import { killBackend, killPostmaster } from '../../faults/signals.ts';
 import { between, pick } from '../dice.ts';
 import { AROUND_SECONDS, NODE_LOST, nothingHappens, oneFailover, POSTGRES_CRASH, STANDBY_LOST, type Scenario } from '../scenario.ts';
@@ -14,6 +13,7 @@ export const postmasterKill: Scenario = {
   clientsSee: 'open sessions end, and a commit on its way has an unknown outcome; new sessions wait at the proxy until another node serves',
   heals: 'nothing to heal: the old primary comes back as a standby',
   needs: [],
+  onContainers: null,
   etcdMembersLeast: 1,
   mode: 'quorum',
   demand: oneFailover(POSTGRES_CRASH),
@@ -33,6 +33,7 @@ export const backendKill: Scenario = {
   clientsSee: 'every session of the primary ends, and a commit on its way has an unknown outcome; new sessions wait at the proxy',
   heals: 'nothing to heal',
   needs: [],
+  onContainers: null,
   etcdMembersLeast: 1,
   mode: 'quorum',
   demand: { ...oneFailover(POSTGRES_CRASH), failovers: { least: 0, most: 1 } },
@@ -52,13 +53,14 @@ export const nodeKill: Scenario = {
   clientsSee: 'open sessions end, and a commit on its way has an unknown outcome; new sessions wait at the proxy until another node serves',
   heals: 'the node is switched on again and comes back as a standby',
   needs: [],
+  onContainers: "docker kill of the primary's container, started again to heal",
   etcdMembersLeast: 1,
   mode: 'quorum',
   demand: oneFailover(NODE_LOST),
   secondsExpected: () => AROUND_SECONDS + 6,
   prepare: null,
   play: async (stage) => {
-    const fault = killNode(stage.ground, stage.leader);
+    const fault = stage.means.killNode(stage.leader);
     await stage.strike(fault);
     await stage.untilAnotherLeads(stage.leader, TAKEN_OVER_WITHIN_MS);
     await stage.pause(between(stage.random, 500, 2_000));
@@ -74,12 +76,13 @@ export const standbyKill: Scenario = {
   clientsSee: 'at most a short pause, no error',
   heals: 'the node is switched on again',
   needs: [],
+  onContainers: "docker kill of a standby's container, started again to heal",
   etcdMembersLeast: 1,
   mode: 'quorum',
   demand: nothingHappens(STANDBY_LOST),
   secondsExpected: () => AROUND_SECONDS + 8,
   prepare: null,
   play: async (stage) => {
-    await stage.strikeFor(killNode(stage.ground, pick(stage.random, stage.standbys)), between(stage.random, 3_000, 6_000));
+    await stage.strikeFor(stage.means.killNode(pick(stage.random, stage.standbys)), between(stage.random, 3_000, 6_000));
   },
 };

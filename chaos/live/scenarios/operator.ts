@@ -13,6 +13,7 @@ export const plannedSwitchover: Scenario = {
   clientsSee: 'a pause, no error',
   heals: 'nothing to heal',
   needs: [],
+  onContainers: null,
   etcdMembersLeast: 1,
   mode: 'quorum',
   demand: { outage: PLANNED_MOVE, freshOutage: null, clientErrorsMax: 0, failovers: { least: 1, most: 1 } },
@@ -32,6 +33,7 @@ export const standbyPromotedByHand: Scenario = {
   clientsSee: 'at most a short pause, no error; past the proxy, that standby acknowledges nothing',
   heals: 'nothing to heal: the cluster has to set it right',
   needs: [],
+  onContainers: null,
   etcdMembersLeast: 1,
   mode: 'quorum',
   demand: nothingHappens(STANDBY_LOST),
@@ -51,6 +53,7 @@ export const maxConnectionsExhausted: Scenario = {
   clientsSee: 'open sessions go on; new ones are refused until there is room',
   heals: 'the idle sessions leave',
   needs: [],
+  onContainers: null,
   etcdMembersLeast: 1,
   mode: 'quorum',
   demand: {

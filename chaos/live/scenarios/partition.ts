@@ -2,7 +2,8 @@
  * Components that cannot reach each other. Clients past the proxy stay connected to the side that is cut off, so that nothing acknowledged there
  * can hide.
  */
-import { partition, type Direction } from '../../faults/partition.ts';
+import type { Fault } from '../../faults/fault.ts';
+import { partition } from '../../faults/partition.ts';
 import { PROXY_NAME } from '../../../cli/local/plan.ts';
 import { between, pick } from '../dice.ts';
 import {
@@ -29,23 +30,23 @@ function cutting(options: {
   readonly holds: string;
   readonly clientsSee: string;
   readonly demand: Demand;
-  readonly who: (stage: Stage) => string;
-  readonly from: (stage: Stage) => readonly string[];
-  readonly direction: Direction;
+  readonly cut: (stage: Stage) => Fault;
   readonly faults: readonly string[];
+  readonly onContainers?: string;
 }): Scenario {
-  const { who, from, direction, ...told } = options;
+  const { cut, onContainers = null, ...told } = options;
   const isFailoverDue = told.demand.failovers.least > 0;
   return {
     ...told,
-    heals: 'the rules are taken away',
+    heals: onContainers === null ? 'the rules are taken away' : 'the rules are taken away, or the network is connected again',
     needs: ['namespaces', 'nft'],
+    onContainers,
     etcdMembersLeast: 1,
     mode: 'quorum',
     secondsExpected: () => AROUND_SECONDS + 12,
     prepare: null,
     play: async (stage) => {
-      const fault = partition(stage.ground, { component: who(stage), from: from(stage), direction });
+      const fault = cut(stage);
       await stage.strike(fault);
       if (isFailoverDue) await stage.untilAnotherLeads(stage.leader, TAKEN_OVER_WITHIN_MS);
       await stage.pause(between(stage.random, 3_000, 8_000));
@@ -57,99 +58,85 @@ function cutting(options: {
 
 const everybodyElse = (stage: Stage): readonly string[] => [...stage.standbys, ...etcdOf(stage), PROXY_NAME];
 
-export const nodePartition = cutting({
-  name: 'node-partition',
+export const partitionPrimary = cutting({
+  name: 'partition-primary',
   faults: ['F13'],
   does: 'the primary node is cut off from standbys, etcd and proxy',
   holds: 'a standby takes over, and the old primary acknowledges nothing to the sessions it still has',
   clientsSee:
     'open sessions end, and a commit on its way has an unknown outcome; new sessions wait at the proxy until another node serves; whoever still reaches the old primary gets nothing acknowledged',
   demand: oneFailover(NODE_LOST),
-  who: ({ leader }) => leader,
-  from: everybodyElse,
-  direction: 'both',
+  cut: ({ means, leader }) => means.cutOffNode(leader),
+  onContainers: "docker network disconnect of the primary's container, connected again to heal",
 });
 
-export const nodePartitionDeaf = cutting({
-  name: 'node-partition-deaf',
+export const partitionPrimaryDeaf = cutting({
+  name: 'partition-primary-deaf',
   faults: ['F14'],
   does: 'nothing that others send reaches the primary node; what it sends arrives',
   holds: 'a standby takes over, and the old primary acknowledges nothing',
   clientsSee: 'open sessions end, and a commit on its way has an unknown outcome; new sessions wait at the proxy until another node serves',
   demand: oneFailover(NODE_LOST),
-  who: ({ leader }) => leader,
-  from: everybodyElse,
-  direction: 'deaf',
+  cut: (stage) => partition(stage.ground, { component: stage.leader, from: everybodyElse(stage), direction: 'deaf' }),
 });
 
-export const nodePartitionMute = cutting({
-  name: 'node-partition-mute',
+export const partitionPrimaryMute = cutting({
+  name: 'partition-primary-mute',
   faults: ['F14'],
   does: 'nothing that the primary node sends reaches others; what they send arrives',
   holds: 'a standby takes over, and the old primary acknowledges nothing',
   clientsSee: 'open sessions end, and a commit on its way has an unknown outcome; new sessions wait at the proxy until another node serves',
   demand: oneFailover(NODE_LOST),
-  who: ({ leader }) => leader,
-  from: everybodyElse,
-  direction: 'mute',
+  cut: (stage) => partition(stage.ground, { component: stage.leader, from: everybodyElse(stage), direction: 'mute' }),
 });
 
-export const nodePartitionFromEtcd = cutting({
-  name: 'node-partition-from-etcd',
+export const partitionPrimaryFromEtcd = cutting({
+  name: 'partition-primary-from-etcd',
   faults: ['F13'],
   does: 'the primary node is cut off from every etcd member, and from nothing else',
   holds: 'nothing happens: its standbys confirm that they have promised nobody else',
   clientsSee: 'nothing',
   demand: nothingHappens(ETCD_TROUBLE),
-  who: ({ leader }) => leader,
-  from: etcdOf,
-  direction: 'both',
+  cut: (stage) => partition(stage.ground, { component: stage.leader, from: etcdOf(stage), direction: 'both' }),
 });
 
-export const nodePartitionFromStandbys = cutting({
-  name: 'node-partition-from-standbys',
+export const partitionPrimaryFromStandbys = cutting({
+  name: 'partition-primary-from-standbys',
   faults: ['F13'],
   does: 'the primary node is cut off from its standbys, and from nothing else',
   holds: 'a standby takes over: a primary without standbys cannot acknowledge',
   clientsSee: 'commits wait until another node leads; then open sessions end with an unknown outcome',
   demand: oneFailover(null),
-  who: ({ leader }) => leader,
-  from: ({ standbys }) => standbys,
-  direction: 'both',
+  cut: (stage) => partition(stage.ground, { component: stage.leader, from: stage.standbys, direction: 'both' }),
 });
 
-export const nodePartitionFromOneStandby = cutting({
-  name: 'node-partition-from-one-standby',
+export const partitionPrimaryFromOneStandby = cutting({
+  name: 'partition-primary-from-one-standby',
   faults: ['F13'],
   does: 'the link between the primary and one of its standbys is cut',
   holds: 'commits go on: the other standby acknowledges, and one bad link is no reason for a failover',
   clientsSee: 'at most a short pause, no error',
   demand: nothingHappens(STANDBY_LOST),
-  who: ({ leader }) => leader,
-  from: (stage) => [pick(stage.random, stage.standbys)],
-  direction: 'both',
+  cut: (stage) => partition(stage.ground, { component: stage.leader, from: [pick(stage.random, stage.standbys)], direction: 'both' }),
 });
 
-export const standbyPartition = cutting({
-  name: 'standby-partition',
+export const partitionStandby = cutting({
+  name: 'partition-standby',
   faults: ['F13'],
   does: 'one standby node is cut off from everybody',
   holds: 'commits go on: the other standby acknowledges',
   clientsSee: 'at most a short pause, no error',
   demand: nothingHappens(STANDBY_LOST),
-  who: ({ standbys }) => standbys[0] ?? '',
-  from: (stage) => [stage.leader, ...stage.standbys.slice(1), ...etcdOf(stage), PROXY_NAME],
-  direction: 'both',
+  cut: ({ means, standbys }) => means.cutOffNode(standbys[0] ?? ''),
+  onContainers: "docker network disconnect of a standby's container, connected again to heal",
 });
 
-export const proxyPartitionFromEtcd = cutting({
-  name: 'proxy-partition-from-etcd',
+export const partitionProxyFromEtcd = cutting({
+  name: 'partition-proxy-from-etcd',
   faults: ['F8'],
   does: 'the proxy is cut off from every etcd member',
   holds: 'nothing happens: the proxy asks the agents',
   clientsSee: 'nothing',
   demand: nothingHappens(ETCD_TROUBLE),
-  who: () => PROXY_NAME,
-  from: etcdOf,
-  direction: 'both',
+  cut: (stage) => partition(stage.ground, { component: PROXY_NAME, from: etcdOf(stage), direction: 'both' }),
 });

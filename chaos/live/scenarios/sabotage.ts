@@ -15,6 +15,7 @@ export const replicationPausedWithoutQuorum: Scenario = {
   clientsSee: 'rows that were acknowledged are gone',
   heals: 'the node is switched on again, too late for its rows',
   needs: [],
+  onContainers: null,
   etcdMembersLeast: 1,
   mode: 'async',
   demand: oneFailover(null),

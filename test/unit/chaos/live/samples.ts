@@ -56,6 +56,7 @@ export const nodeKillSample: Scenario = {
   clientsSee: 'a pause',
   heals: 'the node comes back',
   needs: [],
+  onContainers: null,
   etcdMembersLeast: 1,
   mode: 'quorum',
   demand: oneFailover(NODE_LOST),
