@@ -58,7 +58,7 @@ function testNeeds(projects) {
   const all = projects.length === 0;
   const wants = (...names) => all || names.some((name) => projects.includes(name));
   return {
-    build: wants('integration', 'e2e'),
+    build: wants('integration', 'e2e', 'containers'),
     toolchain: wants('integration', 'e2e'),
     tools: wants('e2e'),
     // Without a C compiler the test of the model says so and is skipped; everything else still runs.

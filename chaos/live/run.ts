@@ -11,7 +11,7 @@ import { Progress } from './progress.ts';
 import { drawBlows, scenarioOf } from './random.ts';
 import { logsOf } from './report-files.ts';
 import type { NotPlayed, Played } from './report.ts';
-import type { Scenario } from './scenario.ts';
+import { playedOn, type Scenario } from './scenario.ts';
 import { runTrial } from './trial.ts';
 import { WEAPONS } from './weapons.ts';
 
@@ -26,7 +26,9 @@ export async function runScenarios(scenarios: readonly Scenario[], { settings, e
     const why = whyNot(scenario, settings, env);
     return why === null ? [] : [{ scenario: scenario.name, why }];
   });
-  const possible = scenarios.filter(({ name }) => !notPlayed.some(({ scenario }) => scenario === name));
+  const possible = scenarios
+    .filter(({ name }) => !notPlayed.some(({ scenario }) => scenario === name))
+    .map((scenario) => playedOn(settings.backend, scenario));
   const play = { minutes: settings.minutes ?? 1 };
   const seconds = possible.reduce((sum, scenario) => sum + scenario.secondsExpected(play), 0) * settings.trials;
   const progress = new Progress({ kind: 'work', seconds: seconds + CLUSTER_SECONDS });

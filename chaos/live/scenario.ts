@@ -89,5 +89,19 @@ export const STANDBY_LOST: Bound = { medianMs: null, maxMs: 1_000, origin: 'own'
 /** A primary that does not die but does not serve: nobody promises how quickly that is found out, but it must be. */
 export const GRAY: Bound = { medianMs: null, maxMs: 5_000, origin: 'own' };
 
+/**
+ * A node lost, on containers: while it is being lost the engine works on the same cores, taking interfaces down and answering for names that are
+ * gone, and every packet takes one bridge more. The goals of the project are about the processes.
+ */
+export const NODE_LOST_ON_CONTAINERS: Bound = { medianMs: 1_600, maxMs: 2_500, origin: 'own' };
+
+/** The scenario as it is played there: what is done in the words of the place, held against the bounds of the place. */
+export function playedOn(backend: Backend, scenario: Scenario): Scenario {
+  const { demand, onContainers } = scenario;
+  if (backend !== 'containers' || onContainers === null) return scenario;
+  const isNodeLost = demand.outage === NODE_LOST;
+  return { ...scenario, does: onContainers, demand: isNodeLost ? oneFailover(NODE_LOST_ON_CONTAINERS) : demand };
+}
+
 /** Seconds that every trial takes before and after what it is about. */
 export const AROUND_SECONDS = 8;

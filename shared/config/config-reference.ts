@@ -9,7 +9,7 @@ import { ETCD_PASSWORD } from './sections.ts';
 
 const INTRODUCTION = `# Configuration
 
-<!-- Generated from shared/config and shared/domain/policy.ts. Regenerate with \`npx vitest run -u test/unit/shared/config/generated.test.ts\`. -->
+<!-- Generated from shared/config and shared/domain/policy.ts. Regenerate with \`npx vitest run test/unit/shared/config/generated.test.ts -u\`. -->
 
 One YAML file per process. All faults are reported at once, each with its line, and nothing starts until there are none. Unknown keys are
 faults. A key with nothing after it counts as not set.

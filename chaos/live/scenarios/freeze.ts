@@ -1,7 +1,16 @@
 /** Something stands still and comes back: a whole node, or one process of PostgreSQL. */
 import { stopCheckpointer, stopPostmaster } from '../../faults/signals.ts';
 import { between, pick } from '../dice.ts';
-import { AROUND_SECONDS, GRAY, NODE_LOST, nothingHappens, oneFailover, STANDBY_LOST, type Scenario } from '../scenario.ts';
+import {
+  AROUND_SECONDS,
+  GRAY,
+  NODE_LOST,
+  NODE_LOST_ON_CONTAINERS,
+  nothingHappens,
+  oneFailover,
+  STANDBY_LOST,
+  type Scenario,
+} from '../scenario.ts';
 
 const TAKEN_OVER_WITHIN_MS = 15_000;
 /** Sessions of the old primary get the time to do what they must not be able to. */
@@ -39,6 +48,7 @@ export const pauseContainer: Scenario = {
   does: "docker pause of the primary's container, unpaused after the new leader serves",
   heals: 'docker unpause',
   needs: ['containers'],
+  demand: oneFailover(NODE_LOST_ON_CONTAINERS),
   onContainers: "docker pause of the primary's container, unpaused after the new leader serves",
 };
 

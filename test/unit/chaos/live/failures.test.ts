@@ -1,4 +1,4 @@
-/** The committed table must be what the scenarios say. After a change of a scenario: run this file with `vitest run -u`. */
+/** The committed table must be what the scenarios say. After a change of a scenario: `vitest run FILE -u` (in this order: `-u FILE` would run everything). */
 import { expect, it } from 'vitest';
 import { SABOTAGE, SCENARIOS } from '../../../../chaos/live/catalogue.ts';
 import { failureReference } from '../../../../chaos/live/failures.ts';

@@ -19,6 +19,14 @@ describe('the list of scenarios', () => {
     for (const { name } of SABOTAGE) expect([proving.includes(`${name} (`), testing.includes(`${name} (`)]).toEqual([false, true]);
   });
 
+  it('says of each where it is played, and what the engine does to a container', () => {
+    const paragraph = listed(false)
+      .split(/^(?=\S)/m)
+      .find((text) => text.startsWith('partition-primary ('));
+    expect(paragraph).toContain('backends: namespaces, containers');
+    expect(paragraph).toContain('on containers: docker network disconnect');
+  });
+
   it('says the same as JSON', () => {
     const scenarios = JSON.parse(listed(true)) as readonly { readonly name: string; readonly isPartOfAll: boolean }[];
     expect(scenarios.filter(({ isPartOfAll }) => isPartOfAll).map(({ name }) => name)).toEqual(SCENARIOS.map(({ name }) => name));

@@ -36,6 +36,20 @@ describe('what is asked of chaos', () => {
   });
 });
 
+describe('containers', () => {
+  const onContainers = { ...settings, backend: 'containers' } as const;
+  it('are broken by scenarios', () => {
+    expect(requestOf({ ...run(['pause-container']), settings: onContainers }, '1').settings.backend).toBe('containers');
+  });
+
+  it.each<[Wish]>([
+    [{ kind: 'random', settings: onContainers }],
+    [{ kind: 'run', names: ['node-kill'], all: false, settings: { ...onContainers, etcdMembers: 1 } }],
+  ])('are not what %j could mean', (wish) => {
+    expect(() => requestOf(wish, '1')).toThrow(UsageError);
+  });
+});
+
 describe('the words that do the same again', () => {
   it('name what was played, with the seed that was drawn', () => {
     expect(repeatArguments(requestOf(run(['node-kill', 'switchover']), '42'), 0)).toBe(

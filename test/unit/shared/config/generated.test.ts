@@ -1,5 +1,5 @@
 /**
- * The committed schemas and the reference must be what the code generates. After a change of a key: run this file with `vitest run -u`.
+ * The committed schemas and the reference must be what the code generates. After a change of a key: `vitest run FILE -u` (in this order: `-u FILE` would run everything).
  */
 import { mkdtempSync, readFileSync, rmSync } from 'node:fs';
 import { tmpdir } from 'node:os';
