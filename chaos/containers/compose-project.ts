@@ -2,7 +2,7 @@
  * A compose project that is made to be broken: brought up under a name and in a range of addresses of its own, its containers found by the labels
  * that both generations of Compose set, and removed with its volumes. It knows nothing of what runs inside, nor of faults.
  */
-import { existsSync, mkdirSync, writeFileSync } from 'node:fs';
+import { existsSync, mkdirSync, readFileSync, writeFileSync } from 'node:fs';
 import { networkInterfaces } from 'node:os';
 import { dirname, join } from 'node:path';
 import { pickSubnet } from '../../cli/local/network-plan.ts';
@@ -41,9 +41,15 @@ export class ComposeProject {
     this.#env = { PGBATON_CHAOS_SUBNET: subnet, PGBATON_RW_PORT: '0', PGBATON_RO_PORT: '0', ...env };
   }
 
+  /** Through the proxy of the project. The passwords have to be there. */
+  get uri(): string {
+    const { proxyHost, proxyPort } = this.addresses;
+    return `postgres://postgres:${superuserPassword()}@${proxyHost}:${String(proxyPort)}/postgres`;
+  }
+
   /** Makes the passwords and the images first, where they are missing. */
   async up({ signal, onLine }: { readonly signal: AbortSignal; readonly onLine: (line: string) => void }): Promise<void> {
-    await command(join(this.#root, 'docker', 'make-secrets.sh'), [], { signal });
+    await makeSecrets();
     await command(join(this.#root, 'scripts', 'base-image.sh'), [], { signal, withinMs: UP_MS });
     onLine(`docker compose up: project ${this.name}`);
     await this.#compose(['up', '--detach', '--build'], { signal, withinMs: UP_MS });
@@ -93,6 +99,15 @@ export class ComposeProject {
     const project = ['--project-directory', this.#root, '--project-name', this.name];
     await command(program, [...first, ...project, ...files, ...args], { ...options, env: this.#env });
   }
+}
+
+/** Keeps those that are there. */
+export async function makeSecrets(): Promise<void> {
+  await command(join(repositoryRoot() ?? '.', 'docker', 'make-secrets.sh'), []);
+}
+
+export function superuserPassword(): string {
+  return readFileSync(join(repositoryRoot() ?? '.', 'docker', 'secrets', 'superuser-password.txt'), 'utf8').trim();
 }
 
 /** The folder of docker-compose.yml, from the sources or from what was compiled. Null: this is an installed package. */

@@ -2,8 +2,6 @@
  * Trials on containers: the compose project of the repository, as a newcomer starts it, with the doors of docker/chaos.yml. Clients, observers and
  * the judge are the same as on a local cluster, and reach the containers by address: the engine has to run on this very machine.
  */
-import { readFileSync } from 'node:fs';
-import { join } from 'node:path';
 import { ComposeProject, repositoryRoot } from '../containers/compose-project.ts';
 import { composeProgram, engineAnswers } from '../containers/docker.ts';
 import { containerMeans } from '../containers/container-faults.ts';
@@ -29,9 +27,8 @@ export class ContainerHome implements Home {
     const project = this.#project;
     await project.up(this.#raising);
     const { addresses } = project;
-    const uri = `postgres://postgres:${superuserPassword()}@${addresses.proxyHost}:${String(addresses.proxyPort)}/postgres`;
     return {
-      field: { plan: addresses, uri },
+      field: { plan: addresses, uri: project.uri },
       means: containerMeans(project),
       doors: addresses.doors,
       ground: null,
@@ -53,9 +50,4 @@ export function missingForContainers(): readonly string[] {
     [composeProgram() === null, 'docker compose or docker-compose'],
   ];
   return missing.filter(([isMissing]) => isMissing).map(([, what]) => what);
-}
-
-function superuserPassword(): string {
-  const root = repositoryRoot() ?? '.';
-  return readFileSync(join(root, 'docker', 'secrets', 'superuser-password.txt'), 'utf8').trim();
 }

@@ -11,7 +11,7 @@ const MAY_IMPORT: Readonly<Record<string, readonly string[]>> = {
   proxy: ['shared'],
   cli: ['shared'],
   chaos: ['shared', 'agent', 'proxy', 'cli'],
-  bench: ['shared', 'cli'],
+  bench: ['shared', 'cli', 'chaos'],
 };
 /** Started as programs by a verb, never used as libraries. */
 const ENTRY_FILES = ['agent/main.ts', 'agent/guard/main.ts', 'agent/node-file/writer.ts', 'proxy/main.ts', 'chaos/live/main.ts'];
