@@ -106,7 +106,7 @@ class Patroni implements Contestant {
     this.name = name;
     this.periodMs = timings.loopWaitS * MS_PER_S;
     this.#isSynchronous = isSynchronous;
-    this.#dir = mkdtempSync(join(tmpdir(), 'pgbaton-bench-'));
+    this.#dir = mkdtempSync(join(tmpdir(), 'pgbaton-race-'));
     // Read by another user inside the containers. The folder is closed to nobody; the password is that of a cluster of some minutes.
     chmodSync(this.#dir, 0o755);
     const env = { PGBATON_BENCH_DIR: this.#dir };

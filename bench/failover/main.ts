@@ -13,8 +13,8 @@ import { monotonicMs } from '../../shared/runtime/clock.ts';
 import { sleep } from '../../shared/runtime/deadline.ts';
 import { shutdownOnSignals } from '../../shared/runtime/shutdown.ts';
 import { contestantFor, type Contestant } from './contestants.ts';
-import { entrantsFor, heatsOf, type Heat } from './course.ts';
-import { isSafe, linesOf, tableOf, type HeatRecord } from './figures.ts';
+import { entrantsFor, heatsOf, type Entrant, type Heat } from './course.ts';
+import { keptPromises, linesOf, tableOf, type HeatRecord } from './figures.ts';
 import { runHeat } from './heat.ts';
 import { readOptions, USAGE, type Options } from './options.ts';
 import { PEER_SETTINGS } from './peer-config.ts';
@@ -26,7 +26,7 @@ const WRITABLE_WITHIN_MS = 180_000;
 const POLL_MS = 500;
 
 /** On its way through the race. */
-type Runner = { readonly contestant: Contestant; heats: number; rows: number };
+type Runner = { readonly entrant: Entrant; readonly contestant: Contestant; heats: number; rows: number };
 
 function note(line: string): void {
   process.stderr.write(`${line}\n`);
@@ -37,6 +37,7 @@ async function race(options: Options, signal: AbortSignal): Promise<number> {
   if (missing.length > 0) throw new Error(`it needs ${missing.join(', ')}`);
   await makeSecrets();
   const runners = entrantsFor(options.settings, options.synchronous).map((entrant, at): Runner => ({
+    entrant,
     contestant: contestantFor(entrant, at + 1),
     heats: 0,
     rows: 0,
@@ -57,7 +58,11 @@ async function race(options: Options, signal: AbortSignal): Promise<number> {
   const report = { seed: options.seed, trials: options.trials, interrupted, peerSettings: PEER_SETTINGS, lines, records };
   process.stdout.write(options.json ? `${JSON.stringify(report)}\n` : tableOf(lines, records));
   if (interrupted) return INTERRUPTED;
-  return lines.filter(({ entrant }) => entrant.startsWith('pgbaton')).every(isSafe) ? 0 : 1;
+  const ours = runners.filter(({ entrant }) => entrant.product === 'pgbaton');
+  const isKept = ours.every(({ entrant, contestant: { name } }) =>
+    lines.filter((line) => line.entrant === name).every((line) => keptPromises(line, entrant.isSynchronous)),
+  );
+  return isKept ? 0 : 1;
 }
 
 async function bringUp({ name, project, field }: Contestant, signal: AbortSignal): Promise<void> {

@@ -1,5 +1,5 @@
 import { describe, expect, it } from 'vitest';
-import { isSafe, linesOf, resultOf, tableOf, type HeatRecord, type Lived, type Result } from '../../../../bench/failover/figures.ts';
+import { keptPromises, linesOf, resultOf, tableOf, type HeatRecord, type Lived, type Result } from '../../../../bench/failover/figures.ts';
 import type { Entry } from '../../../../chaos/ledger/entry.ts';
 import { goodFigures } from '../../chaos/live/samples.ts';
 
@@ -76,8 +76,8 @@ describe('the table', () => {
     expect(text).toContain('patroni fast sync, node-kill, trial 1: broke off');
   });
 
-  it('calls safe only who lost nothing, split nothing, came back and could show it', () => {
-    expect(isSafe(line([record('pgbaton sync', good)]))).toBe(true);
+  it('says that promises were kept only of who lost nothing, split nothing, came back and could show it', () => {
+    expect(keptPromises(line([record('pgbaton sync', good)]), true)).toBe(true);
     const spoilt: readonly (Partial<Result> | null)[] = [
       null,
       { lost: 1 },
@@ -89,8 +89,14 @@ describe('the table', () => {
     ];
     for (const one of spoilt) {
       const records = [record('pgbaton sync', good), record('pgbaton sync', one === null ? null : { ...good, ...one }, 2)];
-      expect(isSafe(line(records)), JSON.stringify(one)).toBe(false);
+      expect(keptPromises(line(records), true), JSON.stringify(one)).toBe(false);
     }
-    expect(isSafe(line([]))).toBe(false);
+    expect(keptPromises(line([]), true)).toBe(false);
+  });
+
+  it('promises no row of commits that do not wait, and everything else all the same', () => {
+    const withLoss = (more: Partial<Result>) => line([record('pgbaton sync', { ...good, lost: 3, ...more })]);
+    expect(keptPromises(withLoss({}), false)).toBe(true);
+    expect(keptPromises(withLoss({ split: 1 }), false)).toBe(false);
   });
 });
