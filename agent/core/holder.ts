@@ -95,6 +95,9 @@ function decideServing(facts: Facts, memory: Memory, present: Present): Decision
 /** It lives and does not answer. For a while that is load; after that it is better dead, and the crash road decides who goes on. */
 function decideSilent(facts: Facts, memory: Memory, present: Present, state: Extract<ServerState, { kind: 'silent' }>): Decision {
   const { why, code } = state;
+  // It is being stopped on purpose, and a server that shuts down answers nobody; the stop has a deadline of its own.
+  const switchover = facts.job?.kind === 'stop-for-switchover' ? decideSwitchover(facts, memory, present, null) : null;
+  if (switchover !== null) return alsoRenew(switchover, renewIfDue(facts, present));
   const way = giveWay(facts, memory, present);
   if (way !== null) return way;
   // Not load but a directory that cannot be ours, or cannot be used: somebody else's server there is not ours to kill, and the lease is no use.
