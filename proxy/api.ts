@@ -7,7 +7,9 @@ import type { NodeView, View } from './core/view.ts';
 import type { GateStatus } from './gate.ts';
 import { METRICS_TYPE, renderMetrics } from './metrics.ts';
 import { addOperatorRoutes, type OperatorParts } from './operator-api.ts';
+import type { Cancels } from './cancel.ts';
 import { addMoveRoutes, type Movers } from './move/move-api.ts';
+import { addCancelRoute } from './peer-cancel.ts';
 import type { Counts, Router, WishCounts } from './router.ts';
 import type { ViewFollower } from './view.ts';
 import type { WeakCommitCounts, WeakCommits } from './weak-commits.ts';
@@ -50,6 +52,7 @@ export type ApiOptions = {
   readonly router: Router;
   readonly operators: OperatorParts;
   readonly movers: Movers;
+  readonly cancels: Cancels;
   readonly weakCommits: WeakCommits;
   readonly log: Logger;
 };
@@ -61,6 +64,7 @@ export function createApi(options: ApiOptions): HttpServer {
   server.app.get('/metrics', async (_request, reply) => reply.type(METRICS_TYPE).send(renderMetrics(statusOf(options))));
   addOperatorRoutes(server.app, options.operators);
   addMoveRoutes(server.app, options.operators.token, options.movers);
+  addCancelRoute(server.app, options.operators.token, options.cancels);
   // Alive: the process answers. Ready: a client that connects now gets a server without being held.
   addHealthRoute(server.app, '/liveness', () => ({ healthy: true, body: { alive: true } }));
   for (const path of ['/readiness', '/health']) {

@@ -1,7 +1,9 @@
 /**
  * Cancel requests: remembers which server issued a client's key, and carries the request there. A key of unknown origin (TLS hides it, or
  * another proxy saw it) goes to every server: only the one that issued it heeds it. A session that was moved has another key at its new server;
- * its client still has the first. The client is never answered; it waits for the end.
+ * its client still has the first, which means something to nobody but the proxy that moved it: so the other proxies are asked, too. The client
+ * is never answered; it waits for the end. It must never signal a session twice for one request: the second signal would meet the client's next
+ * statement.
  */
 import { setMaxListeners } from 'node:events';
 import { encodeCancelRequest, type CancelKey } from './wire/backend-key.ts';
@@ -15,16 +17,27 @@ const DONE_MS = 2_000;
 const CONCURRENT = 32;
 const WAITING_MAX = 1_000;
 
-/** A server, and the key it knows the session by. */
-export type Issuer = { readonly address: Address; readonly key: CancelKey };
+export type Issuer =
+  /** A server, and the key it knows the session by. */
+  | { readonly kind: 'server'; readonly address: Address; readonly key: CancelKey }
+  /** The session is on its way between two servers, and whoever brings it there is told. */
+  | { readonly kind: 'between'; readonly onCancel: () => void };
+
+export interface OtherProxies {
+  /** Resolves when the other proxies of the cluster have answered or have had their time. */
+  ask(key: CancelKey, signal: AbortSignal): Promise<void>;
+  close(): void;
+}
 
 export class Cancels {
   readonly #issuers = new Map<CancelKey, Issuer>();
   readonly #turnstile = new Turnstile(CONCURRENT);
   readonly #closed = new AbortController();
+  readonly #others: OtherProxies;
   #pending = 0;
 
-  constructor() {
+  constructor(others: OtherProxies) {
+    this.#others = others;
     setMaxListeners(0, this.#closed.signal);
   }
 
@@ -41,14 +54,38 @@ export class Cancels {
    * have asked.
    */
   async forward(key: CancelKey, packet: Buffer, otherwise: readonly Address[]): Promise<void> {
+    await this.#inTurn(async (signal) => {
+      const issuer = this.#issuers.get(key);
+      if (issuer !== undefined) await heed(issuer, signal);
+      else await Promise.all([...otherwise.map((address) => tell(address, packet, signal)), this.#others.ask(key, signal)]);
+    });
+  }
+
+  /**
+   * For another proxy, which has sent the key to every server itself: only a session that those do not know by this key is left to us. What we
+   * do not know goes nowhere. True: it was ours.
+   */
+  async heedFromOther(key: CancelKey): Promise<boolean> {
+    const known = this.#issuers.get(key);
+    if (known === undefined || (known.kind === 'server' && known.key === key)) return false;
+    await this.heed(key);
+    return true;
+  }
+
+  /** To whoever has the session now; nobody else is told. */
+  async heed(key: CancelKey): Promise<void> {
+    await this.#inTurn(async (signal) => {
+      const issuer = this.#issuers.get(key);
+      if (issuer !== undefined) await heed(issuer, signal);
+    });
+  }
+
+  async #inTurn(work: (signal: AbortSignal) => Promise<void>): Promise<void> {
     if (this.#pending >= WAITING_MAX) return;
     this.#pending += 1;
-    const admitted = await this.#turnstile.enter(this.#closed.signal);
-    if (admitted) {
-      const issuer = this.#issuers.get(key);
-      const { signal } = this.#closed;
-      if (issuer !== undefined) await tell(issuer.address, encodeCancelRequest(issuer.key), signal);
-      else await Promise.all(otherwise.map((address) => tell(address, packet, signal)));
+    const { signal } = this.#closed;
+    if (await this.#turnstile.enter(signal)) {
+      await work(signal);
       this.#turnstile.leave();
     }
     this.#pending -= 1;
@@ -56,7 +93,13 @@ export class Cancels {
 
   close(): void {
     this.#closed.abort();
+    this.#others.close();
   }
+}
+
+async function heed(issuer: Issuer, signal: AbortSignal): Promise<void> {
+  if (issuer.kind === 'server') await tell(issuer.address, encodeCancelRequest(issuer.key), signal);
+  else issuer.onCancel();
 }
 
 async function tell(address: Address, packet: Buffer, closed: AbortSignal): Promise<void> {

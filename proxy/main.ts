@@ -13,7 +13,8 @@ import type { Port } from './core/admission.ts';
 import { Cancels } from './cancel.ts';
 import { Gate } from './gate.ts';
 import { Listener } from './listener.ts';
-import { Presence } from './presence.ts';
+import { createOtherProxies } from './peer-cancel.ts';
+import { encodePresence, Presence } from './presence.ts';
 import { Mover } from './move/mover.ts';
 import { Router } from './router.ts';
 import type { OperatorParts } from './operator-api.ts';
@@ -72,7 +73,7 @@ export async function startProxy(config: ProxyConfig, dcs: Dcs, log: Logger): Pr
       waitMs: config.roWaitMs,
     },
   );
-  const cancels = new Cancels();
+  const cancels = new Cancels(createOtherProxies(config.peerToken, config.id, () => view.current));
   const weakCommits = new WeakCommits(config.weakCommits);
   const open = (serves: Port, port: number): Listener =>
     // A place of its own for each port: standbys that hang must not stand in the way of the leader.
@@ -93,7 +94,7 @@ export async function startProxy(config: ProxyConfig, dcs: Dcs, log: Logger): Pr
   const operators = { token: config.peerToken, gate, sessions: (limit: number) => sessionsOf(listeners, limit) };
   const mover = new Mover({ router, holdMs: config.holdMs, deps: { router, agents, log, tls: 'off' }, log });
   let identity: ProxyIdentity = { id: config.id, cluster: config.cluster, rwPort: config.rwPort, roPort: config.roPort };
-  const api = createApi({ ...config.api, identity: () => identity, view, router, operators, movers: mover, weakCommits, log });
+  const api = createApi({ ...config.api, identity: () => identity, view, router, operators, movers: mover, cancels, weakCommits, log });
 
   let presence: Presence | null = null;
   const close = async (): Promise<void> => {
@@ -110,7 +111,7 @@ export async function startProxy(config: ProxyConfig, dcs: Dcs, log: Logger): Pr
     identity = { ...identity, rwPort, roPort };
     const bound = await api.listen();
     const url = config.api.advertiseUrl ?? `http://${bound.host.includes(':') ? `[${bound.host}]` : bound.host}:${String(bound.port)}`;
-    presence = new Presence({ dcs, key: keys.proxy(config.id), value: JSON.stringify({ id: config.id, rwPort, roPort, url }) });
+    presence = new Presence({ dcs, key: keys.proxy(config.id), value: encodePresence({ id: config.id, rwPort, roPort, url }) });
     presence.start();
     const drain = async (withinMs: number, hurry: AbortSignal): Promise<void> => {
       gate.drain(withinMs, null);

@@ -117,6 +117,16 @@ export class Relay {
     this.#release();
   }
 
+  /** The client has said something that no server was given yet. */
+  get hasKept(): boolean {
+    return this.#kept !== null;
+  }
+
+  /** Reads what a parked client has sent, as much as may be kept. */
+  hearParked(): void {
+    if (this.#mode === 'parked' && this.#kept === null && !this.#isCut) this.#client.resume();
+  }
+
   /** The server of a parked session, for whoever parked it; he closes it or gives it back. */
   lendServer(): Socket | null {
     const server = this.#server;

@@ -1,7 +1,7 @@
 /**
- * Keeps the view up to date: the leader record and the nodes' addresses by watching etcd, what each node can do by asking its agent. When
- * etcd goes silent it keeps the last view: the leader fences itself when it loses its right, and a proxy that let go first would turn a blink
- * of the store into an outage. It must never make the routed epoch fall (I15, core/view.ts).
+ * Keeps the view up to date: the leader record, the nodes' addresses and the list of proxies by watching etcd, what each node can do by asking
+ * its agent. When etcd goes silent it keeps the last view: the leader fences itself when it loses its right, and a proxy that let go first would
+ * turn a blink of the store into an outage. It must never make the routed epoch fall (I15, core/view.ts).
  */
 import type { Dcs, Hint, KeyValue, Subscription } from '../shared/dcs/dcs.ts';
 import type { Keys } from '../shared/dcs/keys.ts';
@@ -11,7 +11,19 @@ import { EdgeLog } from '../shared/logging/edge-log.ts';
 import type { Logger } from '../shared/logging/logger.ts';
 import { monotonicMs } from '../shared/runtime/clock.ts';
 import type { AgentClient } from './agent-client.ts';
-import { EMPTY_VIEW, judgeRecord, leaderOf, withFact, withNode, withoutNode, withSilence, type View } from './core/view.ts';
+import {
+  EMPTY_VIEW,
+  judgeRecord,
+  leaderOf,
+  withFact,
+  withNode,
+  withoutNode,
+  withoutProxy,
+  withProxy,
+  withSilence,
+  type View,
+} from './core/view.ts';
+import { decodePresence } from './presence.ts';
 
 export type ViewOptions = {
   readonly dcs: Dcs;
@@ -121,8 +133,9 @@ export class ViewFollower {
 
   #absorbSnapshot(records: readonly KeyValue[]): void {
     const present = new Set(records.map(({ key }) => key));
-    for (const name of this.#view.nodes.keys()) {
-      if (!present.has(this.#options.keys.node(name))) this.#forget(this.#options.keys.node(name));
+    const { keys } = this.#options;
+    for (const key of [...[...this.#view.nodes.keys()].map(keys.node), ...[...this.#view.proxies.keys()].map(keys.proxy)]) {
+      if (!present.has(key)) this.#forget(key);
     }
     // Addresses first: a leader whose address is not known yet would be nobody for a moment.
     for (const record of records) if (record.key !== this.#options.keys.leader) this.#absorb(record);
@@ -133,6 +146,7 @@ export class ViewFollower {
     if (record.key === this.#options.keys.leader) this.#absorbLeader(record.value);
     else if (record.key === this.#options.keys.operation) this.#absorbOperation(record.value);
     else if (record.key.startsWith(this.#options.keys.nodes)) this.#absorbNode(record);
+    else if (record.key.startsWith(this.#options.keys.proxies)) this.#absorbProxy(record);
   }
 
   #absorbLeader(value: string): void {
@@ -180,10 +194,20 @@ export class ViewFollower {
     void this.#poll(name, 'again');
   }
 
+  #absorbProxy(record: KeyValue): void {
+    const id = record.key.slice(this.#options.keys.proxies.length);
+    const presence = decodePresence(record.value);
+    // One that cannot be asked is none; what it wrote is its own operator's to find.
+    // Nobody is woken for it: it decides nothing about any session.
+    this.#view = presence === null ? withoutProxy(this.#view, id) : withProxy(this.#view, id, presence.url);
+  }
+
   /** The leader record is never deleted; if somebody does it anyway, the last leader goes on. */
   #forget(key: string): void {
-    if (!key.startsWith(this.#options.keys.nodes)) return;
-    const name = parseNodeName(key.slice(this.#options.keys.nodes.length));
+    const { nodes, proxies } = this.#options.keys;
+    if (key.startsWith(proxies)) this.#view = withoutProxy(this.#view, key.slice(proxies.length));
+    if (!key.startsWith(nodes)) return;
+    const name = parseNodeName(key.slice(nodes.length));
     if (name !== null && this.#view.nodes.has(name)) this.#publish(withoutNode(this.#view, name));
   }
 

@@ -40,6 +40,8 @@ export type View = {
   readonly nodes: ReadonlyMap<NodeName, NodeView>;
   /** The planned operation that was asked for last; null: none was ever seen. */
   readonly operation: Pick<OperationRecord, 'id' | 'stage'> | null;
+  /** The API of every proxy of the cluster by its id, this one among them. Routing never looks here. */
+  readonly proxies: ReadonlyMap<string, string>;
   /** Where the leader was and when, oldest first; what a standby's age is measured by. */
   readonly trail: readonly TrailPoint[];
 };
@@ -47,11 +49,14 @@ export type View = {
 /** Everything that was visible at `atMs` (monotonic) lies at or before `position`. */
 export type TrailPoint = { readonly atMs: number; readonly position: WalPosition };
 
-export const EMPTY_VIEW: View = { leader: null, nodes: new Map(), operation: null, trail: [] };
+export const EMPTY_VIEW: View = { leader: null, nodes: new Map(), operation: null, proxies: new Map(), trail: [] };
 
 /** Two minutes of ordinary questions; while clients wait and the questions come thicker, points closer than this are not kept apart. */
 const TRAIL_POINTS = 256;
 const TRAIL_STEP_MS = 400;
+
+/** More than anybody runs; bounds what a store full of rubbish sets off. */
+const PROXIES_MAX = 64;
 
 /** An answer older than this says nothing about now: several polls have gone by since. */
 export const FACT_FRESH_MS = 2_500;
@@ -84,6 +89,19 @@ export function withoutNode(view: View, name: NodeName): View {
   const nodes = new Map(view.nodes);
   nodes.delete(name);
   return { ...view, nodes };
+}
+
+/** One too many is left out: who is listed already stays. */
+export function withProxy(view: View, id: string, url: string): View {
+  if (view.proxies.get(id) === url || (view.proxies.size >= PROXIES_MAX && !view.proxies.has(id))) return view;
+  return { ...view, proxies: new Map(view.proxies).set(id, url) };
+}
+
+export function withoutProxy(view: View, id: string): View {
+  if (!view.proxies.has(id)) return view;
+  const proxies = new Map(view.proxies);
+  proxies.delete(id);
+  return { ...view, proxies };
 }
 
 export function withFact(view: View, name: NodeName, fact: NodeFact): View {

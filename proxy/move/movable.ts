@@ -1,9 +1,13 @@
 /**
  * A session as the mover sees it: what may be done to a live conversation, and nothing else of it. It must never let the client hear from two
  * servers: between `lendServer` and the next `giveBack` or `settle` nobody speaks to it.
+ *
+ * In between nobody may be sent its cancel requests either. The server that is left would take one for the audit, whose failure cuts the session;
+ * the next one does not know what it would be for. So a request is remembered, and goes to the server that takes the session, right behind the
+ * statement that the client has sent meanwhile. When it has sent none there is nothing to cancel, and its next statement must not pay for it.
  */
 import type { Socket } from 'node:net';
-import type { Cancels } from '../cancel.ts';
+import type { Cancels, Issuer } from '../cancel.ts';
 import type { Target } from '../core/route.ts';
 import type { Address } from '../dial.ts';
 import type { Backend } from '../login/backend-login.ts';
@@ -26,7 +30,10 @@ export class Movable {
   readonly #gone = new AbortController();
   /** The key that the client was given by its first server. */
   #key: CancelKey | null = null;
+  /** Who knows the session by which key now. */
+  #issuer: Issuer | null = null;
   #forgetKey: (() => void) | null = null;
+  #isCancelAsked = false;
 
   constructor(parts: MovableParts) {
     this.#parts = parts;
@@ -60,12 +67,20 @@ export class Movable {
 
   /** The server of a parked session, paused and at rest. Null: it has left. */
   lendServer(): Socket | null {
-    return this.#parts.relay.lendServer();
+    const { relay } = this.#parts;
+    const server = relay.lendServer();
+    const onCancel = (): void => {
+      this.#isCancelAsked = true;
+      // What it is to cancel may still lie unread in the socket.
+      relay.hearParked();
+    };
+    if (server !== null) this.#remember({ kind: 'between', onCancel });
+    return server;
   }
 
   /** Goes on with the server that was lent; `ahead` is what it said meanwhile that is the client's. */
   giveBack(server: Socket, ahead: Buffer): void {
-    if (!this.#parts.relay.adopt(server, ahead)) server.destroy();
+    this.#goOnWith(server, ahead);
   }
 
   /** The session depends on its server no more; nothing that happens to that server ends it. */
@@ -75,11 +90,10 @@ export class Movable {
 
   /** Goes on with another server; `ahead` is said to the client first. False: the target is none any more, and the session is still parked. */
   settle({ bond, host, port }: Target, { socket, key }: Backend, ahead: Buffer): boolean {
-    const { router, session, relay } = this.#parts;
+    const { router, session } = this.#parts;
     if (!router.bind(session, bond)) return false;
-    if (this.#key !== null && key !== null) this.#remember(this.#key, { host, port }, key);
-    if (relay.adopt(socket, ahead)) router.countMoved();
-    else socket.destroy();
+    this.#issuer = key === null ? null : { kind: 'server', address: { host, port }, key };
+    if (this.#goOnWith(socket, ahead)) router.countMoved();
     return true;
   }
 
@@ -91,7 +105,9 @@ export class Movable {
   onBackendKey(body: Uint8Array, address: Address): void {
     if (this.#key !== null) return;
     this.#key = decodeBackendKey(body);
-    if (this.#key !== null) this.#remember(this.#key, address, this.#key);
+    if (this.#key === null) return;
+    this.#issuer = { kind: 'server', address, key: this.#key };
+    this.#remember(this.#issuer);
   }
 
   close(): void {
@@ -99,8 +115,20 @@ export class Movable {
     this.#gone.abort();
   }
 
-  #remember(clients: CancelKey, address: Address, servers: CancelKey): void {
+  /** False: the client has left. */
+  #goOnWith(server: Socket, ahead: Buffer): boolean {
+    const { relay, cancels } = this.#parts;
+    this.#remember(this.#issuer);
+    const isForStatement = this.#isCancelAsked && relay.hasKept;
+    this.#isCancelAsked = false;
+    const isTaken = relay.adopt(server, ahead);
+    if (!isTaken) server.destroy();
+    else if (isForStatement && this.#key !== null) void cancels.heed(this.#key);
+    return isTaken;
+  }
+
+  #remember(issuer: Issuer | null): void {
     this.#forgetKey?.();
-    this.#forgetKey = this.#parts.cancels.remember(clients, { address, key: servers });
+    this.#forgetKey = issuer === null || this.#key === null ? null : this.#parts.cancels.remember(this.#key, issuer);
   }
 }

@@ -6,6 +6,7 @@ export const BACKEND_KEY_TYPE = 0x4b; // 'K'
 const CANCEL_REQUEST = 80_877_102;
 const PID_BYTES = 4;
 const MAX_SECRET_BYTES = 256;
+const MAX_PID = 0xffff_ffff;
 
 /** A text that is equal exactly when process id and secret are. */
 export type CancelKey = string;
@@ -20,6 +21,12 @@ export function decodeBackendKey(body: Uint8Array): CancelKey | null {
   if (secretBytes < 4 || secretBytes > MAX_SECRET_BYTES) return null;
   const view = Buffer.from(body.buffer, body.byteOffset, body.byteLength);
   return cancelKey(view.readUInt32BE(0), body.subarray(PID_BYTES));
+}
+
+/** What another program calls a key. Null: no key is written like that. */
+export function parseCancelKey(text: string): CancelKey | null {
+  const [, pid = '', secret = ''] = /^(0|[1-9][0-9]{0,9}):((?:[0-9a-f]{2}){4,256})$/.exec(text) ?? [];
+  return secret !== '' && Number(pid) <= MAX_PID ? text : null;
 }
 
 export function encodeCancelRequest(key: CancelKey): Buffer {

@@ -51,6 +51,7 @@ export function threeNodes(): View {
       [name('n3'), node(N3, 5433, STREAMING)],
     ]),
     operation: null,
+    proxies: new Map(),
     trail: [],
   };
 }

@@ -104,7 +104,13 @@ describe('routeReadOnly', () => {
     expect(targetName(routeReadOnly(view, POLICY, load({ [N3]: 1 }), ASKED))).toBe('n2');
   });
 
-  const alone: View = { leader: leader(N1, 5), nodes: new Map([[name('n1'), node(N1, 5431, OPEN)]]), operation: null, trail: [] };
+  const alone: View = {
+    leader: leader(N1, 5),
+    nodes: new Map([[name('n1'), node(N1, 5431, OPEN)]]),
+    operation: null,
+    proxies: new Map(),
+    trail: [],
+  };
   it('falls back to the primary when the policy says so, and binds the session to the leader', () => {
     expect(routeReadOnly(alone, POLICY, load(), ASKED)).toMatchObject({ target: { name: 'n1', bond: { kind: 'leader' } } });
   });

@@ -1,6 +1,16 @@
 import fc from 'fast-check';
 import { describe, expect, it } from 'vitest';
-import { judgeRecord, withFact, withNode, withSilence, withoutNode, type Leader } from '../../../../proxy/core/view.ts';
+import {
+  EMPTY_VIEW,
+  judgeRecord,
+  withFact,
+  withNode,
+  withoutNode,
+  withoutProxy,
+  withProxy,
+  withSilence,
+  type Leader,
+} from '../../../../proxy/core/view.ts';
 import { fact, leader, member, N1, N2, name, OPEN, record, STREAMING, threeNodes } from './fixture.ts';
 
 describe('judgeRecord', () => {
@@ -54,5 +64,17 @@ describe('the nodes of a view', () => {
     const gone = withoutNode(threeNodes(), name('n2'));
     expect(withFact(gone, name('n2'), fact(N2, OPEN)).nodes.has(name('n2'))).toBe(false);
     expect(withSilence(gone, name('n2'), 1).nodes.has(name('n2'))).toBe(false);
+  });
+});
+
+describe('the list of proxies', () => {
+  it('has a bound, within which those that are listed may still move and leave', () => {
+    let view = EMPTY_VIEW;
+    for (let number = 0; number < 100; number += 1) view = withProxy(view, `p${String(number)}`, `http://h${String(number)}`);
+    expect(view.proxies.size).toBe(64);
+    expect(withProxy(view, 'p0', 'http://elsewhere').proxies.get('p0')).toBe('http://elsewhere');
+    expect(withProxy(view, 'late', 'http://late')).toBe(view);
+    expect(withProxy(withoutProxy(view, 'p0'), 'late', 'http://late').proxies.get('late')).toBe('http://late');
+    expect(withoutProxy(view, 'nobody')).toBe(view);
   });
 });

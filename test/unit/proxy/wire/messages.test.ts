@@ -1,6 +1,6 @@
 import fc from 'fast-check';
 import { describe, expect, it } from 'vitest';
-import { cancelKey, decodeBackendKey } from '../../../../proxy/wire/backend-key.ts';
+import { cancelKey, decodeBackendKey, encodeCancelRequest, parseCancelKey } from '../../../../proxy/wire/backend-key.ts';
 import { decodeFields, DEPOSED, encodeFatal, firstError, isJudgeable } from '../../../../proxy/wire/error-response.ts';
 import { saysWaitWasCancelled } from '../../../../proxy/wire/notice.ts';
 import { MAX_WAITING_BYTES, OpeningBuffer } from '../../../../proxy/wire/opening-buffer.ts';
@@ -44,6 +44,28 @@ describe('BackendKeyData', () => {
   it.each([4, 32, 256])('with a secret of %i bytes matches the cancel request that carries it', (bytes) => {
     const secret = Buffer.alloc(bytes, 9);
     expect(decodeBackendKey(Buffer.concat([Buffer.from([0, 0, 0, 42]), secret]))).toBe(cancelKey(42, secret));
+  });
+
+  it('has a name that other programs can read, and nothing else is taken for one', () => {
+    fc.assert(
+      fc.property(fc.nat(0xffff_ffff), fc.uint8Array({ minLength: 4, maxLength: 256 }), (pid, secret) => {
+        const key = cancelKey(pid, secret);
+        expect(parseCancelKey(key)).toBe(key);
+        expect(encodeCancelRequest(key).subarray(12).equals(Buffer.from(secret))).toBe(true);
+      }),
+    );
+    for (const text of [
+      '',
+      '1',
+      '1:',
+      '1:010203',
+      '01:01020304',
+      '4294967296:01020304',
+      '1:0102030G',
+      '1:01020304\n',
+      `1:${'00'.repeat(257)}`,
+    ])
+      expect(parseCancelKey(text)).toBeNull();
   });
 
   it.each([0, 7, 261])('of %i bytes is not legal', (bytes) => {
