@@ -6,8 +6,10 @@
  * statement.
  */
 import { setMaxListeners } from 'node:events';
+import type { Socket } from 'node:net';
 import { encodeCancelRequest, type CancelKey } from './wire/backend-key.ts';
 import { dial, type Address } from './dial.ts';
+import { secure, type ServerTls } from './server-tls.ts';
 import { Turnstile } from './turnstile.ts';
 
 const CONNECT_MS = 1_000;
@@ -34,10 +36,12 @@ export class Cancels {
   readonly #turnstile = new Turnstile(CONCURRENT);
   readonly #closed = new AbortController();
   readonly #others: OtherProxies;
+  readonly #serverTls: ServerTls;
   #pending = 0;
 
-  constructor(others: OtherProxies) {
+  constructor(others: OtherProxies, serverTls: ServerTls) {
     this.#others = others;
+    this.#serverTls = serverTls;
     setMaxListeners(0, this.#closed.signal);
   }
 
@@ -56,8 +60,12 @@ export class Cancels {
   async forward(key: CancelKey, packet: Buffer, otherwise: readonly Address[]): Promise<void> {
     await this.#inTurn(async (signal) => {
       const issuer = this.#issuers.get(key);
-      if (issuer !== undefined) await heed(issuer, signal);
-      else await Promise.all([...otherwise.map((address) => tell(address, packet, signal)), this.#others.ask(key, signal)]);
+      if (issuer !== undefined) await this.#heed(issuer, signal);
+      else
+        await Promise.all([
+          ...otherwise.map((address) => tell(address, packet, { tls: this.#serverTls, closed: signal })),
+          this.#others.ask(key, signal),
+        ]);
     });
   }
 
@@ -76,7 +84,7 @@ export class Cancels {
   async heed(key: CancelKey): Promise<void> {
     await this.#inTurn(async (signal) => {
       const issuer = this.#issuers.get(key);
-      if (issuer !== undefined) await heed(issuer, signal);
+      if (issuer !== undefined) await this.#heed(issuer, signal);
     });
   }
 
@@ -91,21 +99,30 @@ export class Cancels {
     this.#pending -= 1;
   }
 
+  async #heed(issuer: Issuer, closed: AbortSignal): Promise<void> {
+    if (issuer.kind === 'server') await tell(issuer.address, encodeCancelRequest(issuer.key), { tls: this.#serverTls, closed });
+    else issuer.onCancel();
+  }
+
   close(): void {
     this.#closed.abort();
     this.#others.close();
   }
 }
 
-async function heed(issuer: Issuer, signal: AbortSignal): Promise<void> {
-  if (issuer.kind === 'server') await tell(issuer.address, encodeCancelRequest(issuer.key), signal);
-  else issuer.onCancel();
-}
-
-async function tell(address: Address, packet: Buffer, closed: AbortSignal): Promise<void> {
+async function tell(
+  address: Address,
+  packet: Buffer,
+  { closed, tls }: { readonly tls: ServerTls; readonly closed: AbortSignal },
+): Promise<void> {
   const dialled = await dial(address, CONNECT_MS, closed);
   if (dialled.kind === 'failed') return;
-  const { socket } = dialled;
+  let socket: Socket = dialled.socket;
+  if (tls !== 'off') {
+    const secured = await secure(socket, address, { tls, budgetMs: CONNECT_MS, signal: closed });
+    if (secured.kind === 'failed') return;
+    socket = secured.socket;
+  }
   await new Promise<void>((resolve) => {
     const timer = setTimeout(() => socket.destroy(), DONE_MS);
     socket.once('close', () => {

@@ -11,6 +11,7 @@ import { createAgentClient } from './agent-client.ts';
 import { createApi, type ProxyIdentity } from './api.ts';
 import type { Port } from './core/admission.ts';
 import { Cancels } from './cancel.ts';
+import { ClientTls } from './client-tls.ts';
 import { Gate } from './gate.ts';
 import { Listener } from './listener.ts';
 import { createOtherProxies } from './peer-cancel.ts';
@@ -18,6 +19,7 @@ import { encodePresence, Presence } from './presence.ts';
 import { Mover } from './move/mover.ts';
 import { Router } from './router.ts';
 import type { OperatorParts } from './operator-api.ts';
+import { openServerTls } from './server-tls.ts';
 import { openStore } from './store.ts';
 import { Turnstile } from './turnstile.ts';
 import { ViewFollower } from './view.ts';
@@ -36,6 +38,8 @@ export type RunningProxy = {
   readonly rwPort: number;
   readonly roPort: number;
   readonly apiPort: number;
+  /** Takes a renewed certificate for clients that come from now on; null: TLS does not end here. */
+  readonly reloadTls: (() => void) | null;
   /** Accepts nobody any more and waits until all sessions have ended, or have been cut when the time is over. The API stays. */
   readonly drain: (withinMs: number, hurry: AbortSignal) => Promise<void>;
   /** Cuts every session, frees the ports and leaves the list of proxies. The store stays the caller's. */
@@ -49,16 +53,21 @@ export async function runProxy(config: ProxyConfig, signal: AbortSignal, hurry: 
   try {
     const proxy = await startProxy(config, dcs, log);
     log.info({ rwPort: proxy.rwPort, roPort: proxy.roPort, apiPort: proxy.apiPort }, 'proxy.started');
+    const { reloadTls } = proxy;
+    if (reloadTls !== null) process.on('SIGHUP', reloadTls);
     await aborted(signal);
     log.info({ reason: String(signal.reason) }, 'proxy.stopping');
     await proxy.drain(config.drainMs, hurry);
     await proxy.close();
+    if (reloadTls !== null) process.off('SIGHUP', reloadTls);
   } finally {
     await dcs.close();
   }
 }
 
 export async function startProxy(config: ProxyConfig, dcs: Dcs, log: Logger): Promise<RunningProxy> {
+  const serverTls = config.serverTls === 'off' ? 'off' : openServerTls(config.serverTls);
+  const clientTls = config.tls.kind === 'pass' ? null : new ClientTls(config.tls);
   const keys = keysOf(config.cluster);
   const agents = createAgentClient(config.peerToken);
   const view = new ViewFollower({ dcs, keys, agents, log });
@@ -73,13 +82,16 @@ export async function startProxy(config: ProxyConfig, dcs: Dcs, log: Logger): Pr
       waitMs: config.roWaitMs,
     },
   );
-  const cancels = new Cancels(createOtherProxies(config.peerToken, config.id, () => view.current));
+  const cancels = new Cancels(
+    createOtherProxies(config.peerToken, config.id, () => view.current),
+    serverTls,
+  );
   const weakCommits = new WeakCommits(config.weakCommits);
   const open = (serves: Port, port: number): Listener =>
     // A place of its own for each port: standbys that hang must not stand in the way of the leader.
     new Listener(
       { host: config.listenHost, port, serves, maxConnections: MAX_CLIENTS },
-      { router, agents, cancels, weakCommits, log, turnstile: new Turnstile(CONCURRENT_DIALS) },
+      { router, agents, cancels, weakCommits, clientTls, serverTls, log, turnstile: new Turnstile(CONCURRENT_DIALS) },
     );
   const listeners = [open('rw', config.rwPort), open('ro', config.roPort)] as const;
   gate.listen({
@@ -92,7 +104,7 @@ export async function startProxy(config: ProxyConfig, dcs: Dcs, log: Logger): Pr
     },
   });
   const operators = { token: config.peerToken, gate, sessions: (limit: number) => sessionsOf(listeners, limit) };
-  const mover = new Mover({ router, holdMs: config.holdMs, deps: { router, agents, log, tls: 'off' }, log });
+  const mover = new Mover({ router, holdMs: config.holdMs, deps: { router, agents, log, tls: serverTls }, log });
   let identity: ProxyIdentity = { id: config.id, cluster: config.cluster, rwPort: config.rwPort, roPort: config.roPort };
   const api = createApi({ ...config.api, identity: () => identity, view, router, operators, movers: mover, cancels, weakCommits, log });
 
@@ -119,10 +131,20 @@ export async function startProxy(config: ProxyConfig, dcs: Dcs, log: Logger): Pr
       // The cut comes at the end of the time, and a cut session needs a moment to be told.
       await withDeadline(async () => left, withinMs + CUT_MS, hurry);
     };
-    return { rwPort, roPort, apiPort: bound.port, drain, close };
+    return { rwPort, roPort, apiPort: bound.port, reloadTls: clientTls === null ? null : () => reload(clientTls, log), drain, close };
   } catch (error) {
     await close();
     throw error;
+  }
+}
+
+/** A renewal that went wrong is no outage: the former certificate stays. */
+function reload(clientTls: ClientTls, log: Logger): void {
+  try {
+    clientTls.reload();
+    log.info({}, 'proxy.certificate-reloaded');
+  } catch (error) {
+    log.error({ err: error }, 'proxy.certificate-not-reloaded');
   }
 }
 

@@ -10,9 +10,11 @@ import type { AgentClient } from './agent-client.ts';
 import { judgeFirstError } from './core/first-reply.ts';
 import { NO_WISH, type ReadWish } from './core/read-wish.ts';
 import type { ReadRoute, Target } from './core/route.ts';
-import { ask, dial, type Answered } from './dial.ts';
+import { ask, dial, type Answered, type Dialled } from './dial.ts';
 import type { Router, Routed } from './router.ts';
+import { secure, type ServerTls } from './server-tls.ts';
 import type { Turnstile } from './turnstile.ts';
+import { isWhole } from './wire/channel-binding.ts';
 import { firstError, isJudgeable, noServer, TOO_MANY_HELD, wishLost, wishUnmet, type Refusal } from './wire/error-response.ts';
 
 export type Reached = {
@@ -42,7 +44,13 @@ export type SeekTask = {
   readonly gone: AbortSignal;
 };
 
-export type SeekDeps = { readonly router: Router; readonly agents: AgentClient; readonly turnstile: Turnstile };
+export type SeekDeps = {
+  readonly router: Router;
+  readonly agents: AgentClient;
+  readonly turnstile: Turnstile;
+  /** On the way to servers, for startup packets; TLS that passes through is the client's own. */
+  readonly serverTls: ServerTls;
+};
 
 const CONNECT_MS = 1_000;
 /** A connected server that is silent for longer is tried again, or given up; a loaded one needs a moment to fork. */
@@ -208,17 +216,25 @@ export class Seek {
   }
 
   async #approach(target: Target, warm: Socket | null, signal: AbortSignal): Promise<Attempt> {
-    const dialled = warm === null ? await dial(target, CONNECT_MS, signal) : ({ kind: 'connected', socket: warm } as const);
+    const dialled: Dialled = warm === null ? await this.#dial(target, signal) : { kind: 'connected', socket: warm };
     if (dialled.kind === 'failed') return dialled;
     const { socket } = dialled;
     if (this.#errand.kind === 'direct-tls') return { kind: 'reached', reached: { target, socket, firstWords: Buffer.alloc(0) } };
-    const isEnough = this.#errand.kind === 'startup' ? isJudgeable : isOneByte;
+    const isEnough = this.#errand.kind !== 'startup' ? isOneByte : this.#deps.serverTls === 'off' ? isJudgeable : isWhole;
     const answer = await ask(socket, this.#errand.packet, { isEnough, budgetMs: FIRST_WORDS_MS, signal });
     if (answer.kind === 'failed') return answer;
     const objection = this.#errand.kind === 'startup' ? await this.#objection(target, answer) : null;
     if (objection === null) return { kind: 'reached', reached: { target, socket, firstWords: answer.bytes } };
     socket.destroy();
     return objection;
+  }
+
+  async #dial(target: Target, signal: AbortSignal): Promise<Dialled> {
+    const { serverTls } = this.#deps;
+    const dialled = await dial(target, CONNECT_MS, signal);
+    if (dialled.kind === 'failed' || serverTls === 'off' || this.#errand.kind !== 'startup') return dialled;
+    const secured = await secure(dialled.socket, target, { tls: serverTls, budgetMs: FIRST_WORDS_MS, signal });
+    return secured.kind === 'failed' ? secured : { kind: 'connected', socket: secured.socket };
   }
 
   /** Why the answer should not reach the client but be tried again; null: it should reach the client. */

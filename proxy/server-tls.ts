@@ -2,9 +2,13 @@
  * TLS on the way to a server: SSLRequest, its one byte, the handshake. It must never go on in the clear with a server that declines: whoever
  * asked for TLS must not be talked out of it by somebody in between.
  */
+import { X509Certificate } from 'node:crypto';
+import { readFileSync } from 'node:fs';
 import { isIP, type Socket } from 'node:net';
-import { connect as connectTls, type SecureContext, type TLSSocket } from 'node:tls';
+import { connect as connectTls, createSecureContext, type SecureContext, type TLSSocket } from 'node:tls';
+import { appError, messageOf } from '../shared/errors.ts';
 import { ask, type Address } from './dial.ts';
+import { resetThrough } from './reset-through.ts';
 import { ANSWER_TLS } from './wire/answers.ts';
 
 /** `verifies`: the context knows whom to trust, and a certificate of anybody else ends the connection. Names are not compared (`verify-ca`). */
@@ -12,8 +16,21 @@ export type ServerTls = 'off' | { readonly context: SecureContext; readonly veri
 
 export type Secured = { readonly kind: 'secured'; readonly socket: TLSSocket } | { readonly kind: 'failed'; readonly why: string };
 
-const SSL_REQUEST = Buffer.from([0, 0, 0, 8, 0x04, 0xd2, 0x16, 0x2f]);
 const MIN_VERSION = 'TLSv1.2';
+
+/** `caFile` null: whoever answers is believed. Throws PGB-1001 when the file holds no certificate. */
+export function openServerTls({ caFile }: { readonly caFile: string | null }): ServerTls {
+  try {
+    const ca = caFile === null ? null : readFileSync(caFile);
+    // A file without a certificate is otherwise taken for a list of nobody.
+    if (ca !== null) new X509Certificate(ca);
+    return { context: createSecureContext({ ...(ca === null ? {} : { ca }), minVersion: MIN_VERSION }), verifies: ca !== null };
+  } catch (error) {
+    throw appError('PGB-1001', `serverTls.caFile: ${messageOf(error)}`, { cause: error });
+  }
+}
+
+const SSL_REQUEST = Buffer.from([0, 0, 0, 8, 0x04, 0xd2, 0x16, 0x2f]);
 
 /** `raw` is connected and untouched. On 'failed' it is destroyed, on 'secured' it belongs to the TLS socket, which is paused. */
 export async function secure(
@@ -42,7 +59,6 @@ function handshake(
       secureContext: tls.context,
       rejectUnauthorized: tls.verifies,
       checkServerIdentity: () => undefined,
-      minVersion: MIN_VERSION,
       ...(isIP(host) === 0 ? { servername: host } : {}),
     });
     const settle = (outcome: Secured): void => {
@@ -58,7 +74,7 @@ function handshake(
     };
     const onSecure = (): void => {
       socket.pause();
-      settle({ kind: 'secured', socket });
+      settle({ kind: 'secured', socket: resetThrough(socket, raw) });
     };
     const onClose = (): void => {
       settle({ kind: 'failed', why: 'the server closed the connection' });

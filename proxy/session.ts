@@ -12,6 +12,7 @@ import { isWish, NO_WISH, readWish, type ReadWish } from './core/read-wish.ts';
 import { settingsOf, withoutSettings, type Setting } from './core/startup-options.ts';
 import { encodeStartup, type Opening, type Parameter } from './core/startup-parse.ts';
 import type { Cancels } from './cancel.ts';
+import type { ClientTls } from './client-tls.ts';
 import { Inlet } from './inlet.ts';
 import { Movable } from './move/movable.ts';
 import { Passenger } from './move/passenger.ts';
@@ -19,7 +20,8 @@ import { PASS, Relay, type WatchVerdict } from './relay.ts';
 import type { Target } from './core/route.ts';
 import type { Routed } from './router.ts';
 import { Seek, type Errand, type Reached, type SeekDeps } from './seek.ts';
-import { ANSWER_PLAIN, ANSWER_TLS, encodePlainAnswer } from './wire/answers.ts';
+import { ANSWER_PLAIN, ANSWER_TLS, encodePlainAnswer, encodeTlsAnswer } from './wire/answers.ts';
+import { withoutChannelBinding } from './wire/channel-binding.ts';
 import { BACKEND_KEY_TYPE, cancelKey } from './wire/backend-key.ts';
 import {
   COMMIT_UNKNOWN,
@@ -35,7 +37,13 @@ import type { SessionInfo } from './session-info.ts';
 import type { WeakCommits } from './weak-commits.ts';
 import { NOTICE_TYPE, saysWaitWasCancelled } from './wire/notice.ts';
 
-export type SessionDeps = SeekDeps & { readonly cancels: Cancels; readonly weakCommits: WeakCommits; readonly log: Logger };
+export type SessionDeps = SeekDeps & {
+  readonly cancels: Cancels;
+  readonly weakCommits: WeakCommits;
+  /** Null: TLS passes through to the server. */
+  readonly clientTls: ClientTls | null;
+  readonly log: Logger;
+};
 
 /** As PostgreSQL's authentication_timeout: a client that has not even introduced itself by then never will. */
 const LOGIN_MS = 60_000;
@@ -51,8 +59,10 @@ type Asked = { ssl: boolean; gss: boolean };
 export class Session implements Routed {
   readonly port: Port;
   readonly #deps: SessionDeps;
-  readonly #client: Socket;
-  readonly #inlet: Inlet;
+  /** The TLS socket, once TLS has ended here. */
+  #client: Socket;
+  #inlet: Inlet;
+  #isSecured = false;
   readonly #onClosed: () => void;
   #seek: Seek | null = null;
   /** Reached by an SSLRequest that the server declined; waits for the client's startup packet. */
@@ -125,6 +135,7 @@ export class Session implements Routed {
   }
 
   async #introduce(): Promise<void> {
+    const { clientTls } = this.#deps;
     const asked: Asked = { ssl: false, gss: false };
     for (;;) {
       const request = await this.#inlet.request(LOGIN_MS);
@@ -142,11 +153,12 @@ export class Session implements Routed {
           if (!this.#declineGss(request, asked)) return;
           break;
         case 'ssl-request':
-          if (!(await this.#askForTls(request, asked))) return;
+          if (!(await (clientTls === null ? this.#askForTls(request, asked) : this.#endTls(clientTls, asked, request.length)))) return;
           break;
         case 'direct-tls':
-          await this.#attach({ kind: 'direct-tls' });
-          return;
+          if (clientTls === null) return this.#attach({ kind: 'direct-tls' });
+          if (!(await this.#endTls(clientTls, asked, null))) return;
+          break;
         case 'cancel':
           await this.#deps.cancels.forward(
             cancelKey(request.pid, request.secret),
@@ -217,6 +229,33 @@ export class Session implements Routed {
     asked.gss = true;
     this.#client.write(encodePlainAnswer());
     return true;
+  }
+
+  /** `requestLength` null: TLS from the first byte. True: TLS has ended here, and the client goes on within it. */
+  async #endTls(tls: ClientTls, asked: Asked, requestLength: number | null): Promise<boolean> {
+    if (asked.ssl) {
+      this.#refuse(protocolViolation('a second SSLRequest'));
+      return false;
+    }
+    // What was sent ahead of the answer would count as encrypted, and whoever injected it hopes for that.
+    if (requestLength !== null && this.#takeAlone(requestLength) === null) return false;
+    asked.ssl = true;
+    asked.gss = true;
+    const raw = this.#client;
+    const ahead = this.#inlet.detach();
+    if (requestLength !== null) raw.write(encodeTlsAnswer());
+    const secured = await tls.secure(raw, ahead);
+    if (secured.kind === 'failed') {
+      this.#deps.log.debug({ port: this.port, why: secured.why }, 'session.no-tls');
+      return false;
+    }
+    this.#client = secured.socket;
+    this.#inlet = new Inlet(secured.socket);
+    this.#isSecured = true;
+    // Without a name for what is spoken, the bytes of another protocol could be played to a server that takes them for its own.
+    if (requestLength !== null || secured.speaksPostgres) return true;
+    this.#refuse(protocolViolation('received direct SSL connection request without ALPN protocol negotiation extension'));
+    return false;
   }
 
   /** True: the server declined, and the client may go on in the clear. False: TLS runs, or the session is over. */
@@ -290,7 +329,8 @@ export class Session implements Routed {
     });
     const { router, cancels } = this.#deps;
     if (passenger !== null) this.#movable = new Movable({ session: this, passenger, relay: this.#relay, router, cancels });
-    this.#relay.start(reached.firstWords, this.#inlet.detach());
+    const isUncovered = this.#deps.serverTls !== 'off' && !this.#isSecured;
+    this.#relay.start(isUncovered ? withoutChannelBinding(reached.firstWords) : reached.firstWords, this.#inlet.detach());
   }
 
   #judge(target: Target, type: number, body: Uint8Array): WatchVerdict {

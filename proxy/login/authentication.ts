@@ -12,6 +12,7 @@ export const AUTHENTICATION_TYPE = 0x52; // 'R'
 export const PASSWORD_TYPE = 0x70; // 'p'
 
 const NAMES: Readonly<Record<number, string>> = { 2: 'Kerberos', 7: 'GSSAPI', 8: 'GSSAPI', 9: 'SSPI' };
+const SASL = 10;
 const MD5_SALT_BYTES = 4;
 const MAX_MECHANISMS = 16;
 
@@ -28,7 +29,7 @@ export function parseAuthRequest(bytes: Uint8Array): AuthRequest {
       return { kind: 'cleartext' };
     case 5:
       return rest.length === MD5_SALT_BYTES ? { kind: 'md5', salt: Buffer.from(rest) } : { kind: 'other', name: 'a damaged request' };
-    case 10:
+    case SASL:
       return { kind: 'sasl', mechanisms: rest.toString('latin1').split('\0', MAX_MECHANISMS).filter(Boolean) };
     case 11:
       return { kind: 'sasl-continue', text: rest.toString('latin1') };
@@ -37,6 +38,16 @@ export function parseAuthRequest(bytes: Uint8Array): AuthRequest {
     default:
       return { kind: 'other', name: NAMES[code] ?? `method ${String(code)}` };
   }
+}
+
+/** AuthenticationSASL, as a server sends it. */
+export function encodeSaslMechanisms(mechanisms: readonly string[]): Buffer {
+  const names = Buffer.from(`${mechanisms.map((name) => `${name}\0`).join('')}\0`, 'latin1');
+  const head = Buffer.alloc(9);
+  head.writeUInt8(AUTHENTICATION_TYPE, 0);
+  head.writeUInt32BE(8 + names.length, 1);
+  head.writeUInt32BE(SASL, 5);
+  return Buffer.concat([head, names]);
 }
 
 export type SaslInitial = { readonly mechanism: string; readonly text: string };

@@ -89,11 +89,11 @@ export function isJudgeable(bytes: Buffer): boolean {
 }
 
 /** What follows the negotiation of the version, if there is one; null while that has not ended. */
-function afterNegotiation(bytes: Buffer): Buffer | null {
+export function afterNegotiation(bytes: Buffer): Buffer | null {
   if (bytes[0] !== NEGOTIATE_TYPE) return bytes;
   return hasWholeMessage(bytes) ? bytes.subarray(1 + bytes.readUInt32BE(1)) : null;
 }
 
-function hasWholeMessage(bytes: Buffer): boolean {
+export function hasWholeMessage(bytes: Buffer): boolean {
   return bytes.length >= HEADER_BYTES && bytes.length >= 1 + bytes.readUInt32BE(1);
 }

@@ -17,7 +17,7 @@ import { optionsOf } from './option-table.ts';
 import type { ConfigOption } from './option-table.ts';
 import { isRecord, valueAt, withoutNulls } from './plain-value.ts';
 import { policyFaults } from './policy-section.ts';
-import { proxyFaults, proxySchema, toProxyConfig } from './proxy-config.ts';
+import { PROXY_TLS_FILES, proxyFaults, proxySchema, toProxyConfig } from './proxy-config.ts';
 import type { ProxyConfig } from './proxy-config.ts';
 import { missingSecret, readSecret } from './secret-source.ts';
 import type { SecretSpec } from './secret-source.ts';
@@ -61,6 +61,7 @@ export function loadProxyConfig(path: string, env: Env): ProxyConfig {
     ...secrets.faults,
     ...etcdSectionFaults(input, etcdPassword !== null),
     ...proxyFaults(readableSections(proxySchema, input.raw)),
+    ...unreadableFaults(input, PROXY_TLS_FILES),
   ]);
   return toProxyConfig(proxySchema.parse(input.raw), { etcdPassword, peerToken }, input.absolute);
 }
@@ -140,21 +141,18 @@ class SecretReader {
 function etcdSectionFaults(input: Input, passwordGiven: boolean): readonly ConfigFault[] {
   const parsed = etcdSchema.safeParse(valueAt(input.raw, ['etcd']));
   if (!parsed.success) return [];
-  const unreadable = ETCD_FILES.flatMap((key): ConfigFault[] => {
-    const file = parsed.data[key];
-    return file === undefined || isReadable(input.absolute(file))
-      ? []
-      : [
-          {
-            kind: 'secret',
-            path: ['etcd', key],
-            at: 'value',
-            message: `etcd.${key}: ${input.absolute(file)} cannot be read`,
-            suggestion: null,
-          },
-        ];
+  const files = ETCD_FILES.map((key) => ['etcd', key] as const);
+  return [...etcdFaults(parsed.data, passwordGiven), ...unreadableFaults(input, files)];
+}
+
+/** A text where no text belongs is another fault's affair. */
+function unreadableFaults(input: Input, files: readonly (readonly [section: string, key: string])[]): readonly ConfigFault[] {
+  return files.flatMap(([section, key]): ConfigFault[] => {
+    const file = valueAt(input.raw, [section, key]);
+    if (typeof file !== 'string' || isReadable(input.absolute(file))) return [];
+    const message = `${section}.${key}: ${input.absolute(file)} cannot be read`;
+    return [{ kind: 'secret', path: [section, key], at: 'value', message, suggestion: null }];
   });
-  return [...etcdFaults(parsed.data, passwordGiven), ...unreadable];
 }
 
 function isReadable(file: string): boolean {

@@ -2,11 +2,28 @@
 import { z } from 'zod';
 import type { ConfigFault } from './config-fault.ts';
 import { valueFault } from './config-fault.ts';
-import { clusterSchema, etcdSchema, hostSchema, logSchema, nameSchema, pathSchema, portSchema, toEtcdConfig } from './sections.ts';
+import {
+  clusterSchema,
+  etcdSchema,
+  hostSchema,
+  logSchema,
+  nameSchema,
+  pathSchema,
+  portSchema,
+  toEtcdConfig,
+  absoluteOrNull,
+} from './sections.ts';
 import type { EtcdConfig, LogConfig } from './sections.ts';
 
 export type RoFallback = 'primary' | 'refuse';
 export type WeakCommitPolicy = 'allow' | 'forbid';
+
+/** `pass`: TLS of clients is the servers' affair. `terminate`: it ends at the proxy. */
+export type ClientTlsConfig =
+  | { readonly kind: 'pass' }
+  | { readonly kind: 'terminate'; readonly certFile: string; readonly keyFile: string };
+/** `caFile` null: the certificate of a server is not checked. */
+export type ServerTlsConfig = 'off' | { readonly caFile: string | null };
 
 export type ProxyConfig = {
   readonly cluster: string;
@@ -23,6 +40,8 @@ export type ProxyConfig = {
   readonly roWaitMs: number;
   readonly weakCommits: WeakCommitPolicy;
   readonly drainMs: number;
+  readonly tls: ClientTlsConfig;
+  readonly serverTls: ServerTlsConfig;
   /** Null: nobody may change anything over HTTP. */
   readonly peerToken: string | null;
   readonly log: LogConfig;
@@ -94,6 +113,29 @@ export const proxySchema = z
       .max(3_600_000)
       .default(10_000)
       .describe('How long sessions may end by themselves after SIGTERM before they are cut. A second SIGTERM cuts at once. Milliseconds.'),
+    tls: z
+      .strictObject({
+        mode: z
+          .enum(['pass', 'terminate'])
+          .default('pass')
+          .describe(
+            'TLS of clients: passes through to the server unread, or ends at the proxy. Only sessions whose TLS ends here, or that have none, can be moved at a switchover.',
+          ),
+        certFile: pathSchema('PEM file with the certificate for clients, the chain behind it. Best the one of the servers.').optional(),
+        keyFile: pathSchema('PEM file with the key of tls.certFile.').optional(),
+      })
+      .prefault({}),
+    serverTls: z
+      .strictObject({
+        mode: z
+          .enum(['off', 'require'])
+          .default('off')
+          .describe('The way from the proxy to the servers, where TLS of clients ends at the proxy: in the clear, or with TLS always.'),
+        caFile: pathSchema(
+          'PEM file of the authority that signed the certificates of the servers. Without it they are not checked.',
+        ).optional(),
+      })
+      .prefault({}),
     secrets: z
       .strictObject({
         peerTokenFile: pathSchema(
@@ -121,8 +163,34 @@ export function proxyFaults(sections: Partial<ProxyYaml>): readonly ConfigFault[
     if (other !== undefined) faults.push(valueFault(path, `${path.join('.')} and ${other} are both ${String(port)}`));
     taken.set(port, path.join('.'));
   }
+  const { serverTls, tls } = sections;
+  const given = (['certFile', 'keyFile'] as const).filter((key) => tls?.[key] !== undefined);
+  if (tls?.mode === 'terminate' && given.length < 2) {
+    faults.push(valueFault(['tls', 'mode'], 'tls.mode terminate needs tls.certFile and tls.keyFile'));
+  }
+  if (tls?.mode === 'pass' && given[0] !== undefined) {
+    faults.push(valueFault(['tls', given[0]], `tls.${given[0]} is set, but tls.mode is pass`));
+  }
+  if (serverTls?.mode === 'require' && tls?.mode === 'pass') {
+    faults.push(
+      valueFault(
+        ['serverTls', 'mode'],
+        'serverTls.mode require needs tls.mode terminate; TLS that passes through reaches the servers as it is',
+      ),
+    );
+  }
+  if (serverTls?.mode === 'off' && serverTls.caFile !== undefined) {
+    faults.push(valueFault(['serverTls', 'caFile'], 'serverTls.caFile is set, but serverTls.mode is off'));
+  }
   return faults;
 }
+
+/** Read when the proxy starts. */
+export const PROXY_TLS_FILES = [
+  ['tls', 'certFile'],
+  ['tls', 'keyFile'],
+  ['serverTls', 'caFile'],
+] as const;
 
 export function toProxyConfig(
   { secrets: _files, ...yaml }: ProxyYaml,
@@ -133,6 +201,13 @@ export function toProxyConfig(
     ...yaml,
     api: { ...yaml.api, advertiseUrl: yaml.api.advertiseUrl ?? null },
     etcd: toEtcdConfig(yaml.etcd, found.etcdPassword, absolute),
+    tls: toClientTls(yaml.tls, absolute),
+    serverTls: yaml.serverTls.mode === 'off' ? 'off' : { caFile: absoluteOrNull(yaml.serverTls.caFile, absolute) },
     peerToken: found.peerToken,
   };
+}
+
+function toClientTls({ certFile, keyFile, mode }: ProxyYaml['tls'], absolute: (path: string) => string): ClientTlsConfig {
+  if (mode === 'pass' || certFile === undefined || keyFile === undefined) return { kind: 'pass' };
+  return { kind: 'terminate', certFile: absolute(certFile), keyFile: absolute(keyFile) };
 }

@@ -88,7 +88,7 @@ function heardAs(server: ScriptedServer, key: string): number {
 describe('a cancel request with a key that nobody here knows', () => {
   it('is heeded by the proxy that has moved the session, with the key that its server knows', async () => {
     const { world: w, serverA, serverB } = await led();
-    const cancels = new Cancels(NOBODY);
+    const cancels = new Cancels(NOBODY, 'off');
     cleanups.push(() => cancels.close());
     cancels.remember(KEY, { kind: 'server', address: { host: '127.0.0.1', port: serverB.port }, key: MOVED });
     const other = createHttpServer({ host: '127.0.0.1', port: 0 });
@@ -155,7 +155,7 @@ describe('the question of another proxy', () => {
 
   it('is passed to whoever brings a session to its next server', async () => {
     let asked = 0;
-    const cancels = new Cancels(NOBODY);
+    const cancels = new Cancels(NOBODY, 'off');
     cleanups.push(() => cancels.close());
     const forget = cancels.remember(KEY, { kind: 'between', onCancel: () => (asked += 1) });
     expect([await cancels.heedFromOther(KEY), asked]).toEqual([true, 1]);

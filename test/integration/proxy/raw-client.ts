@@ -32,8 +32,9 @@ export class RawClient {
   /** How the connection ended, as this side saw it. */
   ended: 'open' | 'end' | 'reset' = 'open';
 
-  constructor(port: number) {
-    this.socket = connect({ host: '127.0.0.1', port, allowHalfOpen: true });
+  /** A port to connect to, or a connection that is there. */
+  constructor(to: number | Socket) {
+    this.socket = typeof to === 'number' ? connect({ host: '127.0.0.1', port: to, allowHalfOpen: true }) : to;
     this.socket.on('data', (chunk) => (this.#received = Buffer.concat([this.#received, chunk])));
     this.socket.on('end', () => (this.ended = 'end'));
     this.socket.on('error', () => (this.ended = 'reset'));

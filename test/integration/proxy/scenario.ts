@@ -1,4 +1,5 @@
 /** What the scripted tests begin with: two servers, two agents, one proxy, and clients. Everything is closed behind each test. */
+import type { Socket } from 'node:net';
 import { afterEach } from 'vitest';
 import type { ProxyConfig } from '../../../shared/config/proxy-config.ts';
 import { RawClient, request, startupPacket } from './raw-client.ts';
@@ -32,8 +33,8 @@ export async function world(
   return { world: one, a, b, serverA, serverB };
 }
 
-export function client(port: number): RawClient {
-  const one = new RawClient(port);
+export function client(to: number | Socket): RawClient {
+  const one = new RawClient(to);
   cleanups.push(() => one.close());
   return one;
 }

@@ -93,6 +93,8 @@ export function proxyConfig(settings: Partial<ProxyConfig> = {}): ProxyConfig {
     roWaitMs: 1_000,
     weakCommits: 'allow',
     drainMs: 1_000,
+    tls: { kind: 'pass' },
+    serverTls: 'off',
     peerToken: null,
     log: { level: 'silent' },
     ...settings,

@@ -55,7 +55,7 @@ type Ride = {
 /** A session at `first`, at rest and lent to the mover. */
 async function lent(): Promise<Ride & { readonly old: Socket }> {
   const [first, next] = [await server(), await server()];
-  const cancels = new Cancels({ ask: () => Promise.resolve(), close: () => undefined });
+  const cancels = new Cancels({ ask: () => Promise.resolve(), close: () => undefined }, 'off');
   cleanups.push(() => cancels.close());
   const accepted = createServer({ allowHalfOpen: true });
   await new Promise<void>((resolve) => accepted.listen(0, '127.0.0.1', resolve));

@@ -338,6 +338,8 @@ describe('a proxy file', () => {
       roWaitMs: 1_000,
       weakCommits: 'allow',
       drainMs: 10_000,
+      tls: { kind: 'pass' },
+      serverTls: 'off',
       peerToken: null,
       log: { level: 'info' },
     });
@@ -355,5 +357,24 @@ describe('a proxy file', () => {
 
   it('with one port for two purposes is refused', () => {
     expect(errorOf(() => loadProxyConfig(file(`${PROXY}roPort: 5000\n`), {})).message).toContain('roPort and rwPort are both 5000');
+  });
+
+  it('says where TLS ends, with files that are there', () => {
+    const terminate = 'tls: { mode: terminate, certFile: peer, keyFile: rewind }';
+    const config = loadProxyConfig(file(`${PROXY}${terminate}\nserverTls: { mode: require, caFile: peer }\n`), {});
+    expect(config.tls).toEqual({ kind: 'terminate', certFile: join(dir, 'peer'), keyFile: join(dir, 'rewind') });
+    expect(config.serverTls).toEqual({ caFile: join(dir, 'peer') });
+    expect(loadProxyConfig(file(`${PROXY}${terminate}\nserverTls: { mode: require }\n`), {}).serverTls).toEqual({ caFile: null });
+  });
+
+  it.each([
+    ['tls: { mode: terminate }', 'needs tls.certFile and tls.keyFile'],
+    ['tls: { mode: terminate, certFile: peer }', 'needs tls.certFile and tls.keyFile'],
+    ['tls: { certFile: peer }', 'tls.certFile is set, but tls.mode is pass'],
+    ['tls: { mode: terminate, certFile: peer, keyFile: nowhere }', 'nowhere cannot be read'],
+    ['serverTls: { mode: require }', 'needs tls.mode terminate'],
+    ['serverTls: { caFile: peer }', 'serverTls.mode is off'],
+  ])('with %s is refused', (text, message) => {
+    expect(errorOf(() => loadProxyConfig(file(`${PROXY}${text}\n`), {})).message).toContain(message);
   });
 });
