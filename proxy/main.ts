@@ -94,15 +94,7 @@ export async function startProxy(config: ProxyConfig, dcs: Dcs, log: Logger): Pr
       { router, agents, cancels, weakCommits, clientTls, serverTls, log, turnstile: new Turnstile(CONCURRENT_DIALS) },
     );
   const listeners = [open('rw', config.rwPort), open('ro', config.roPort)] as const;
-  gate.listen({
-    onChange: () => {
-      log.info({ admission: gate.status }, 'proxy.admission');
-      router.wake();
-    },
-    onCut: () => {
-      for (const listener of listeners) listener.cutAll('its time to end by itself is over');
-    },
-  });
+  heedGate(gate, { router, listeners, log });
   const operators = { token: config.peerToken, gate, sessions: (limit: number) => sessionsOf(listeners, limit) };
   const mover = new Mover({ router, holdMs: config.holdMs, deps: { router, agents, log, tls: serverTls }, log });
   let identity: ProxyIdentity = { id: config.id, cluster: config.cluster, rwPort: config.rwPort, roPort: config.roPort };
@@ -146,6 +138,21 @@ function reload(clientTls: ClientTls, log: Logger): void {
   } catch (error) {
     log.error({ err: error }, 'proxy.certificate-not-reloaded');
   }
+}
+
+function heedGate(
+  gate: Gate,
+  { router, listeners, log }: { readonly router: Router; readonly listeners: readonly Listener[]; readonly log: Logger },
+): void {
+  gate.listen({
+    onChange: () => {
+      log.info({ admission: gate.status }, 'proxy.admission');
+      router.wake();
+    },
+    onCut: () => {
+      for (const listener of listeners) listener.cutAll('its time to end by itself is over');
+    },
+  });
 }
 
 function sessionsOf(listeners: readonly Listener[], limit: number): ReturnType<OperatorParts['sessions']> {

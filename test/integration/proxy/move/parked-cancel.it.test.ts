@@ -78,7 +78,7 @@ async function lent(): Promise<Ride & { readonly old: Socket }> {
   });
   const session = { port: 'rw', attached: true, movable: null, depose: () => undefined } as const;
   // All that the landing asks of it.
-  const router = { bind: () => true, unbind: () => undefined } as unknown as Router;
+  const router = { bind: () => true, unbind: () => undefined, countMoved: () => undefined } as unknown as Router;
   const movable = new Movable({ session, passenger, relay, router, cancels });
   relay.start(Buffer.concat([AUTH_OK, backendKey(77, SECRET), READY]), NOTHING);
   await client.untilMessage('Z');
