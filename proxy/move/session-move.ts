@@ -55,6 +55,8 @@ export class SessionMove {
   #stage: Stage = { kind: 'riding' };
   #place: Place | null = null;
   #credentials: Credentials | null = null;
+  /** What is stored for the user could not be asked; later it may. */
+  #hasLookFailed = false;
   /** What was read while the client was at rest, and how much it had said by then. */
   #early: { readonly forwarded: number; readonly state: SessionState } | null = null;
   /** The telling that goes on while the old leader stops. False: the place is of no use. */
@@ -156,12 +158,19 @@ export class SessionMove {
     return learned;
   }
 
-  /** The target is asked: what is stored is replicated like everything else, and it is the target that will compare. */
+  /** What is stored is replicated like everything else, so that any of them can be asked; one that stands still must not cost the session its move. */
   async #verifier(signal: AbortSignal): Promise<VerifierLook> {
     const { agents, router } = this.#deps;
-    const asked = router.addressOf(this.#order.to);
-    if (asked === null) return { kind: 'failed', why: 'the address of the target is not known' };
-    return agents.verifierOf(asked.agentUrl, this.#movable.passenger.user, { budgetMs: VERIFIER_MS, signal });
+    const { from, to } = this.#order;
+    let look: VerifierLook = { kind: 'failed', why: 'the address of no agent is known' };
+    for (const member of [from, to]) {
+      const asked = router.addressOf(member);
+      if (asked === null) continue;
+      look = await agents.verifierOf(asked.agentUrl, this.#movable.passenger.user, { budgetMs: VERIFIER_MS, signal });
+      if (look.kind === 'looked') break;
+    }
+    this.#hasLookFailed = look.kind === 'failed';
+    return look;
   }
 
   /** A client at rest is stopped for as long as one question takes. Most sessions of a pool are at rest, and have nothing left to do later. */
@@ -236,7 +245,7 @@ export class SessionMove {
     this.#leavePlace();
     const credentials = await this.#learn(signal);
     if (credentials === null) {
-      if (!signal.aborted) this.#cut('it is not known how to log in as its user');
+      if (!signal.aborted && !this.#hasLookFailed) this.#cut('it is not known how to log in as its user');
       return false;
     }
     if (this.#deps.router.isKnownClosed(target)) return false;

@@ -46,7 +46,8 @@ describe('a switchover whose target stands still', () => {
     const errors: Error[] = [];
     client.on('error', (error) => errors.push(error));
     await client.connect();
-    await client.query("set work_mem to '7MB'; prepare one as select 1 as one");
+    await client.query("set work_mem to '7MB'");
+    await client.query('prepare one as select 1 as one');
     const result = await withLedger(cluster, async () => {
       const { code } = await cluster.cli('switchover', '--to', target, '--yes');
       expect(code).toBe(3);
