@@ -56,6 +56,7 @@ export const FAULT_KINDS = [
   'member-returns',
   'asked-while-replaying',
   'hand-made-and-leader-kill',
+  'move-to-laggard',
   'operator-force',
 ] as const;
 

@@ -217,6 +217,9 @@ export class Faults {
       case 'hand-made-and-leader-kill':
         this.#provoker.loseLeaderBehindHandMade();
         return null;
+      case 'move-to-laggard':
+        this.#provoker.moveToLaggard();
+        return null;
       case 'operator-force':
         cluster.operator.forceFailover();
         return null;

@@ -55,6 +55,9 @@ const THEMES: readonly (readonly FaultKind[])[] = [
   ['leader-agent-freeze', 'one-way-cut', 'operator-force'],
   // Whoever has what was acknowledged is promoted by hand, and somebody behind asks for its promise (H24).
   ['hand-made-and-leader-kill'],
+  // A planned move to somebody who does not have everything yet when the leader has stopped.
+  ['move-to-laggard'],
+  ['move-to-laggard', 'leader-agent-freeze', 'link-cut'],
   // A new life of an agent meets what its former life had sent.
   ['agent-kill', 'store-late-commits', 'store-slow'],
   ['change-outlives-agent', 'store-slow'],

@@ -119,6 +119,16 @@ export class Provoker {
     });
   }
 
+  /** The leader is to hand over to a member whose disk is slow; others acknowledge meanwhile, and the leader does not wait for ever with its stop (T9). */
+  moveToLaggard(): void {
+    const cluster = this.#cluster;
+    const { world } = cluster;
+    const target = this.#follower();
+    target.weather.flushMs = this.#random.pick([200, 900]);
+    world.after(this.#random.between(100, 900), () => cluster.operator.requestSwitchover(target));
+    world.after(2 * RETURNED_MS, () => (target.weather.flushMs = CALM_WEATHER.flushMs));
+  }
+
   #strikeClaimant(withinMs: number, strike: (claimant: SimNode) => () => void): End {
     const cluster = this.#cluster;
     const former = this.#leader();
