@@ -250,7 +250,10 @@ export class Relay {
       at = end;
     }
     if (at === 0) return;
-    const hasRoom = this.#server === null || !isFull(this.#server, kept.subarray(0, at));
+    const given = kept.subarray(0, at);
+    // A client that is logging in when everybody is to be parked has to be understood, too: it is about to be moved.
+    this.#onLogin?.(given);
+    const hasRoom = this.#server === null || !isFull(this.#server, given);
     this.#kept = at < kept.length ? kept.subarray(at) : null;
     if (this.#kept === null && hasRoom) this.#client.resume();
     if (this.#kept === null) this.#passEndOn();

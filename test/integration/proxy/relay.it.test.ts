@@ -69,12 +69,17 @@ class EchoServer {
   }
 }
 
-function relayBetween(client: Socket, server: Socket, onClosed: () => void = () => undefined): Relay {
+function relayBetween(
+  client: Socket,
+  server: Socket,
+  onClosed: () => void = () => undefined,
+  onLogin: ((chunk: Buffer) => void) | null = null,
+): Relay {
   return new Relay({
     client,
     server,
     flow: { walk: new MessageWalk(INTEREST), watch: new ClientWatch(), boundary: new Boundary() },
-    onLogin: null,
+    onLogin,
     onWatched: () => PASS,
     onClosed,
   });
@@ -169,6 +174,29 @@ describe('a relay that is parked', () => {
     await until('the session is over', 5_000, () => closed);
     const other = await EchoServer.start(() => 0);
     expect(relay.adopt(other.near, PARAMETER)).toBe(false);
+  });
+
+  it('lets somebody who is logging in come to the end of it, and tells of what he says', async () => {
+    const [client, inner] = await pair();
+    const [near, far] = await pair();
+    const said: Buffer[] = [];
+    const relay = relayBetween(
+      inner,
+      near,
+      () => undefined,
+      (chunk) => said.push(chunk),
+    );
+    near.pause();
+    relay.start(message('R', Buffer.from([0, 0, 0, 3])), Buffer.alloc(0));
+    const parking = relay.park();
+    const answer = message('p', 'secret\0');
+    client.write(answer);
+    await new Promise<void>((resolve) => {
+      far.once('data', () => resolve());
+    });
+    expect(Buffer.concat(said).equals(answer)).toBe(true);
+    far.write(Buffer.concat([AUTH_OK, READY]));
+    expect(await parking).toBe('parked');
   });
 
   it('tells its client the error when it is cut', async () => {
