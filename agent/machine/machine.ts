@@ -26,6 +26,7 @@ import { Promises } from './promises.ts';
 import { Pulse } from './pulse.ts';
 import type { Bench } from './recipe.ts';
 import { Situation } from './situation.ts';
+import { StoreNote } from './store-note.ts';
 import { StoreTrust } from './store-trust.ts';
 import { StoreView, type Settled } from './store-view.ts';
 
@@ -35,8 +36,6 @@ const DIRECTORY_JOBS: ReadonlySet<string> = new Set(['initialize', 'adopt', 'dis
 const LOOK_MS = { urgent: 8, leading: 100, otherwise: 250 } as const;
 /** A decision that finds something to do may make the next one possible at once. */
 const DECISIONS_A_STEP_MAX = 8;
-/** How much the store's revision may move before it is remembered again. */
-const REVISION_STEP = 500n;
 
 export type MachineStart = {
   readonly self: Omit<Self, 'member'>;
@@ -56,6 +55,7 @@ type Change = {
 export class AgentMachine {
   readonly #outbox = new Outbox();
   readonly #store: StoreView;
+  readonly #note: StoreNote;
   readonly #file: NodeFileKeeper;
   readonly #situation: Situation;
   readonly #looks: Looks;
@@ -69,8 +69,6 @@ export class AgentMachine {
   #decision: Decision = { state: 'waiting', reason: 'starting', actions: [], memory: EMPTY_MEMORY, alarm: null };
   #lastEpoch: bigint | null = null;
   #isDecided = true;
-  /** What the node file says of the store. */
-  #remembered: { readonly revision: bigint; readonly changes: number } | null;
 
   constructor({ self, file, salt, nowMs }: MachineStart) {
     const outbox = this.#outbox;
@@ -87,7 +85,7 @@ export class AgentMachine {
       accepted: () => keeper.current.accepted,
     });
     this.#store = new StoreView({ outbox, policy, salt, trust, nodes: file.nodes, startedAtMs: nowMs });
-    this.#remembered = file.etcdClusterId === null ? null : { revision, changes: 0 };
+    this.#note = new StoreNote({ outbox, file: keeper, store: this.#store });
     this.#situation = new Situation({ self, outbox, file: this.#file, store: this.#store, startedAtMs: nowMs });
     this.#bench = {
       policy,
@@ -149,7 +147,7 @@ export class AgentMachine {
     this.#jobs.run();
     this.#heartbeats.run();
     this.#pulse.run();
-    this.#rememberStore();
+    this.#note.run();
     let rounds = 0;
     do {
       assert(rounds < DECISIONS_A_STEP_MAX, 'decisions come to an end');
@@ -159,22 +157,6 @@ export class AgentMachine {
     } while (!this.#isDecided);
     this.#looks.run(this.#lookPauseMs());
     return this.#outbox.take();
-  }
-
-  /** S6: which store this is must survive a crash, and where the others are. Renewals move the revision every second; now and then is enough. */
-  #rememberStore(): void {
-    const { clusterId, revision, honoured } = this.#store.identity;
-    const { regressed, nodes, lastReadAtMs } = this.#store.facts();
-    if (clusterId === null || regressed !== null || lastReadAtMs === null) return;
-    const { changes } = this.#store;
-    const known = this.#remembered;
-    if (known !== null && known.changes === changes && revision <= known.revision + REVISION_STEP) return;
-    this.#remembered = { revision, changes };
-    const store = { etcdClusterId: clusterId, etcdRevision: revision.toString(), etcdRepair: honoured };
-    this.#file.update(
-      (file) => ({ ...file, ...store, nodes: [...nodes.values()] }),
-      () => undefined,
-    );
   }
 
   #take(event: Event): void {
