@@ -5,6 +5,7 @@
  */
 import type { Socket } from 'node:net';
 import type { Logger } from '../../shared/logging/logger.ts';
+import { aborted } from '../../shared/runtime/deadline.ts';
 import type { AgentClient } from '../agent-client.ts';
 import type { MoveOrder } from '../core/landing.ts';
 import type { Target } from '../core/route.ts';
@@ -18,7 +19,7 @@ import { auditRequest, readAudit, restoreUnnamed, type Audit, type Known, type R
 import { converse } from './conversation.ts';
 import type { Movable } from './movable.ts';
 import { Place } from './place.ts';
-import { cut, type SessionState } from './session-state.ts';
+import type { SessionState } from './session-state.ts';
 
 export type MoveDeps = {
   readonly router: Router;
@@ -45,6 +46,7 @@ const AUDIT_BYTES = 16_777_216;
 const GOODBYE_MS = 3_000;
 const TERMINATE = Buffer.from([0x58, 0, 0, 0, 4]);
 const NOTHING = Buffer.alloc(0);
+const UNANSWERED = 'its server did not answer the audit';
 /** Refusals that say "not now": starting up or shutting down, full, and the rules that let nobody in while a move is under way. */
 const NOT_NOW = new Set(['57P03', '53300', '28000']);
 
@@ -61,6 +63,8 @@ export class SessionMove {
   #early: { readonly forwarded: number; readonly state: SessionState } | null = null;
   /** The telling that goes on while the old leader stops. False: the place is of no use. */
   #telling: Promise<boolean> = Promise.resolve(false);
+  /** The look ahead, which has the server while it lasts. */
+  #looking: Promise<void> = Promise.resolve();
 
   constructor(deps: MoveDeps, movable: Movable, order: MoveOrder) {
     this.#deps = deps;
@@ -91,11 +95,15 @@ export class SessionMove {
       return;
     }
     this.#place = new Place(this.#order.to, login.backend);
-    if (!signal.aborted && this.#movable.isAtRest) await this.#lookAhead(this.#place);
+    if (signal.aborted || !this.#movable.isAtRest) return;
+    this.#looking = this.#lookAhead(this.#place);
+    await this.#looking;
   }
 
   /** Parks the client and reads what the session holds. The old server is left; the client waits until `arrive` or `giveUp`. */
   async leave(deadline: AbortSignal): Promise<void> {
+    // On a busy machine the announcement may not have ended yet; without its server this session cannot be parked.
+    await Promise.race([this.#looking, aborted(deadline)]);
     if (this.#stage.kind !== 'riding' || !(await this.#park(deadline))) return;
     const server = this.#movable.lendServer();
     if (server === null) return;
@@ -103,14 +111,19 @@ export class SessionMove {
     this.#movable.letGo();
     const early = this.#early;
     const { forwardedCount } = this.#movable;
-    const audit: Audit =
+    const audit: Audit | null =
       early?.forwarded === forwardedCount ? { verdict: early.state, passOn: NOTHING } : await this.#audit(server, this.#known());
     // At once: a server that has lost its clients stops sooner.
     dismiss(server);
+    if (audit === null) {
+      this.#cut(UNANSWERED);
+      return;
+    }
     if (audit.verdict.kind === 'cut') {
       this.#cut(audit.verdict.why);
       return;
     }
+    this.#movable.passenger.hear(audit.passOn);
     this.#stage = { kind: 'parked', state: audit.verdict, ahead: audit.passOn };
     if (this.#place !== null) this.#telling = this.#tell(this.#place, audit.verdict);
   }
@@ -125,8 +138,8 @@ export class SessionMove {
     if (place === null) return;
     const finish = await place.finish(this.#movable.passenger.parameters, signal);
     if (finish.kind === 'ready') {
-      this.#movable.passenger.hear(finish.ahead);
       if (!this.#movable.settle(target, place.backend, Buffer.concat([stage.ahead, finish.ahead]))) return;
+      this.#movable.passenger.hear(finish.ahead);
       this.#place = null;
       this.#stage = { kind: 'landed' };
       return;
@@ -183,11 +196,10 @@ export class SessionMove {
     const known = this.#known();
     const forwarded = this.#movable.forwardedCount;
     const audit = await this.#audit(server, known);
-    const restored = await this.#restore(server, known);
-    if (!restored) {
-      // The client would find its statement gone, and nobody could tell it why.
+    // Given back now, the server would say the rest of its answer to the client; or the client would find its unnamed statement gone.
+    if (audit === null || !(await this.#restore(server, known))) {
       server.destroy();
-      this.#cut('its unnamed statement could not be put back after the audit');
+      this.#cut(UNANSWERED);
       return;
     }
     this.#movable.passenger.hear(audit.passOn);
@@ -216,11 +228,12 @@ export class SessionMove {
     return { user, unnamed, settingNames: [...settingNames, ...this.#movable.passenger.settingNames], namesOverflow, asksSequences };
   }
 
-  async #audit(server: Socket, known: Known): Promise<Audit> {
+  /** Null: the server has not answered to the end, and what it may still say must reach nobody. */
+  async #audit(server: Socket, known: Known): Promise<Audit | null> {
     const request = auditRequest(known);
     if ('kind' in request) return { verdict: request, passOn: NOTHING };
     const answer = await this.#ask(server, request);
-    return answer.kind === 'failed' ? { verdict: cut(`its audit failed: ${answer.why}`), passOn: NOTHING } : readAudit(answer.bytes, known);
+    return answer.kind === 'failed' ? null : readAudit(answer.bytes, known);
   }
 
   async #restore(server: Socket, known: Known): Promise<boolean> {
