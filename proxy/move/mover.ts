@@ -42,6 +42,8 @@ type Move = {
 export class Mover implements Movers {
   readonly #parts: MoverParts;
   #move: Move | null = null;
+  /** Moves with parked clients: a new one may begin before the one before has landed. New clients are held as long as there is one. */
+  readonly #landing = new Set<Move>();
 
   constructor(parts: MoverParts) {
     this.#parts = parts;
@@ -69,6 +71,7 @@ export class Mover implements Movers {
     if (move.parkedAtMs !== null) return 0;
     const { router, log } = this.#parts;
     move.parkedAtMs = monotonicMs();
+    this.#landing.add(move);
     router.setMoving(true);
     const deadline = AbortSignal.timeout(withinMs);
     setMaxListeners(0, deadline, move.ended.signal);
@@ -82,7 +85,8 @@ export class Mover implements Movers {
 
   /** Whoever is parked is cut: the process ends. */
   close(): void {
-    this.#move?.ended.abort();
+    if (this.#move?.parkedAtMs === null) this.#end(this.#move);
+    for (const move of this.#landing) move.ended.abort();
   }
 
   /** One move at a time: a new one means that the one before has ended, whatever we have heard of it. */
@@ -123,7 +127,8 @@ export class Mover implements Movers {
     }
     const left = waiting(move);
     for (const one of left) one.giveUp(landing.kind === 'give-up' ? landing.why : 'the proxy is stopping');
-    if (this.#move === move || this.#move === null) this.#parts.router.setMoving(false);
+    this.#landing.delete(move);
+    if (this.#landing.size === 0) this.#parts.router.setMoving(false);
     const landed = [...move.sessions.values()].filter((one) => one.isLanded).length;
     log.info({ operation: move.order.operation, landed, givenUp: left.length, tookMs: since(parkedAtMs) }, 'move.ended');
     this.#end(move);
