@@ -193,6 +193,8 @@ export class Boundary {
       this.#copyOpen = false;
       return;
     }
+    // What the open series owes must outlive the doubt, in which only a count of what may come is kept.
+    if (this.#sight === 'quiet' && this.#unsynced) this.#goDeep();
     if (this.#sight === 'deep') {
       this.#muddled = this.#unsynced;
       return;

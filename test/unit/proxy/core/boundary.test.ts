@@ -76,6 +76,8 @@ describe('Boundary', () => {
     ['a Sync alone may fail', '> P B E S < 1 2 C E ZI', 'boundary'],
     ['notices and notifications answer nothing', '> Q < N A S C N ZI A', 'boundary'],
     ['COPY TO is one answer', '> Q < H d d c C ZI', 'boundary'],
+    ['a series that is open when a failed COPY is cleared up owes its answers', '> Q < G > d S < E > P c < ZI ZI 1 > S < ZI', 'boundary'],
+    ['and is not over without its Sync', '> Q < G > d S < E > P c < ZI ZI 1', 'unsure'],
     ['a farewell is no boundary', '< E', 'unsure'],
     ['a Terminate is no boundary', '> X', 'unsure'],
   ])('%s', (_claim, story, at) => {
