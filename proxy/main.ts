@@ -6,6 +6,7 @@ import { createLogger, type Logger } from '../shared/logging/logger.ts';
 import type { ProxyConfig } from '../shared/config/proxy-config.ts';
 import type { Dcs } from '../shared/dcs/dcs.ts';
 import { keysOf } from '../shared/dcs/keys.ts';
+import { encodeProxy } from '../shared/dcs/records.ts';
 import { aborted, withDeadline } from '../shared/runtime/deadline.ts';
 import { createAgentClient } from './agent-client.ts';
 import { createApi, type ProxyIdentity } from './api.ts';
@@ -15,7 +16,7 @@ import { ClientTls } from './client-tls.ts';
 import { Gate } from './gate.ts';
 import { Listener } from './listener.ts';
 import { createOtherProxies } from './peer-cancel.ts';
-import { encodePresence, Presence } from './presence.ts';
+import { Presence } from './presence.ts';
 import { Mover } from './move/mover.ts';
 import { Router } from './router.ts';
 import type { OperatorParts } from './operator-api.ts';
@@ -115,7 +116,7 @@ export async function startProxy(config: ProxyConfig, dcs: Dcs, log: Logger): Pr
     identity = { ...identity, rwPort, roPort };
     const bound = await api.listen();
     const url = config.api.advertiseUrl ?? `http://${bound.host.includes(':') ? `[${bound.host}]` : bound.host}:${String(bound.port)}`;
-    presence = new Presence({ dcs, key: keys.proxy(config.id), value: encodePresence({ id: config.id, rwPort, roPort, url }) });
+    presence = new Presence({ dcs, key: keys.proxy(config.id), value: encodeProxy({ id: config.id, rwPort, roPort, url }) });
     presence.start();
     const drain = async (withinMs: number, hurry: AbortSignal): Promise<void> => {
       gate.drain(withinMs, null);

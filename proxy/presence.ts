@@ -2,25 +2,7 @@
  * Tells the cluster that this proxy exists: one leased key, for display, and for whoever has to reach every proxy. It must never matter to
  * routing; when etcd cannot be reached the proxy goes on without being listed.
  */
-import { z } from 'zod';
 import type { Dcs } from '../shared/dcs/dcs.ts';
-
-const presence = z.object({ id: z.string(), rwPort: z.int(), roPort: z.int(), url: z.url({ protocol: /^https?$/ }).max(512) });
-
-export type ProxyPresence = z.output<typeof presence>;
-
-export function encodePresence(value: ProxyPresence): string {
-  return JSON.stringify(value);
-}
-
-/** Null: nobody can be reached by it. */
-export function decodePresence(text: string): Pick<ProxyPresence, 'url'> | null {
-  try {
-    return presence.pick({ url: true }).parse(JSON.parse(text));
-  } catch {
-    return null;
-  }
-}
 
 export type PresenceOptions = {
   readonly dcs: Dcs;

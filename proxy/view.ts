@@ -5,7 +5,7 @@
  */
 import type { Dcs, Hint, KeyValue, Subscription } from '../shared/dcs/dcs.ts';
 import type { Keys } from '../shared/dcs/keys.ts';
-import { decodeLeader, decodeNode, decodeOperation } from '../shared/dcs/records.ts';
+import { decodeLeader, decodeNode, decodeOperation, decodeProxy } from '../shared/dcs/records.ts';
 import { parseNodeName, type NodeName } from '../shared/domain/node-id.ts';
 import { EdgeLog } from '../shared/logging/edge-log.ts';
 import type { Logger } from '../shared/logging/logger.ts';
@@ -23,7 +23,6 @@ import {
   withSilence,
   type View,
 } from './core/view.ts';
-import { decodePresence } from './presence.ts';
 
 export type ViewOptions = {
   readonly dcs: Dcs;
@@ -196,10 +195,10 @@ export class ViewFollower {
 
   #absorbProxy(record: KeyValue): void {
     const id = record.key.slice(this.#options.keys.proxies.length);
-    const presence = decodePresence(record.value);
+    const decoded = decodeProxy(record.value);
     // One that cannot be asked is none; what it wrote is its own operator's to find.
     // Nobody is woken for it: it decides nothing about any session.
-    this.#view = presence === null ? withoutProxy(this.#view, id) : withProxy(this.#view, id, presence.url);
+    this.#view = decoded.kind === 'malformed' ? withoutProxy(this.#view, id) : withProxy(this.#view, id, decoded.value.url);
   }
 
   /** The leader record is never deleted; if somebody does it anyway, the last leader goes on. */

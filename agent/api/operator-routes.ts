@@ -11,6 +11,7 @@ import type { LeaderRecord } from '../../shared/domain/leader-record.ts';
 import { nameOf } from '../../shared/domain/node-id.ts';
 import type { Dcs } from '../../shared/dcs/dcs.ts';
 import type { Keys } from '../../shared/dcs/keys.ts';
+import { decodeProxy } from '../../shared/dcs/records.ts';
 import { appError } from '../../shared/errors.ts';
 import { httpJson } from '../../shared/http/client.ts';
 import { addHealthRoute, parse, requireToken } from '../../shared/http/server.ts';
@@ -143,16 +144,10 @@ function leaderStatus(record: LeaderRecord): NonNullable<ClusterStatus['leader']
   };
 }
 
-const proxySchema = z.object({ id: z.string(), rwPort: z.number(), roPort: z.number(), url: z.string() });
-
+/** Somebody else's key under our prefix is not a proxy; it is not worth an alarm either. */
 function proxyOf(text: string): ClusterStatus['proxies'] {
-  try {
-    const parsed = proxySchema.safeParse(JSON.parse(text));
-    return parsed.success ? [parsed.data] : [];
-  } catch {
-    // Somebody else's key under our prefix is not a proxy; it is not worth an alarm either.
-    return [];
-  }
+  const decoded = decodeProxy(text);
+  return decoded.kind === 'ok' ? [decoded.value] : [];
 }
 
 function requestFailover(parts: OperatorRoutesParts, body: z.output<typeof failoverBody>): { readonly epoch: string } {

@@ -6,6 +6,7 @@ import { Agent } from 'node:http';
 import { z } from 'zod';
 import type { Dcs } from '../../shared/dcs/dcs.ts';
 import type { Keys } from '../../shared/dcs/keys.ts';
+import { decodeProxy } from '../../shared/dcs/records.ts';
 import { httpJson } from '../../shared/http/client.ts';
 import { monotonicMs } from '../../shared/runtime/clock.ts';
 import type { AskOf, Parked } from '../machine/asks.ts';
@@ -18,7 +19,6 @@ const PROXIES_MAX = 64;
 const WAY_MS = 250;
 const LIST_MS = 400;
 
-const listed = z.object({ url: z.url() });
 const parked = z.object({ sessions: z.number().int().min(0) });
 
 export class ProxyClient {
@@ -52,8 +52,8 @@ export class ProxyClient {
     const outcome = await dcs.read([keys.proxies], { budgetMs: LIST_MS, signal });
     if (outcome.kind === 'unavailable') return [];
     return outcome.records.slice(0, PROXIES_MAX).flatMap(({ value }) => {
-      const decoded = listed.safeParse(jsonOf(value));
-      return decoded.success ? [decoded.data.url] : [];
+      const decoded = decodeProxy(value);
+      return decoded.kind === 'ok' ? [decoded.value.url] : [];
     });
   }
 
@@ -62,13 +62,5 @@ export class ProxyClient {
     const reply = await httpJson({ url, method: 'POST', body, token, timeoutMs, signal, agent: this.#agent });
     const decoded = parked.safeParse(reply.kind === 'ok' && reply.status === 200 ? reply.body : null);
     return decoded.success ? decoded.data.sessions : null;
-  }
-}
-
-function jsonOf(text: string): unknown {
-  try {
-    return JSON.parse(text);
-  } catch {
-    return null;
   }
 }

@@ -8,7 +8,7 @@
 import { z } from 'zod';
 import { assert } from '../assert.ts';
 import { epoch, type Epoch } from '../domain/epoch.ts';
-import type { HistoryEntry, LeaderRecord, NodeRecord, OperationRecord } from '../domain/leader-record.ts';
+import type { HistoryEntry, LeaderRecord, NodeRecord, OperationRecord, ProxyRecord } from '../domain/leader-record.ts';
 import { formatLsn, parseLsn, type Lsn } from '../domain/lsn.ts';
 import { parseMemberId, type MemberId } from '../domain/node-id.ts';
 import { timelineId, type TimelineId } from '../domain/timeline.ts';
@@ -110,6 +110,14 @@ const nodeSchema = z.object({
   priority: z.number(),
 });
 
+const proxySchema = z.object({
+  version: z.literal(FORMAT_VERSION),
+  id: z.string().min(1),
+  rwPort: z.int().min(1).max(65_535),
+  roPort: z.int().min(1).max(65_535),
+  url: z.url({ protocol: /^https?$/ }).max(512),
+});
+
 const stage = z.enum(['requested', 'checkpointing', 'parking', 'stopping', 'draining', 'handing-over', 'promoting', 'done', 'aborted']);
 
 const operationSchema = z.object({
@@ -147,6 +155,14 @@ export function encodeNode(record: NodeRecord): string {
 
 export function decodeNode(text: string): Decoded<NodeRecord> {
   return decode(nodeSchema, text);
+}
+
+export function encodeProxy(record: ProxyRecord): string {
+  return encode(proxySchema, record);
+}
+
+export function decodeProxy(text: string): Decoded<ProxyRecord> {
+  return decode(proxySchema, text);
 }
 
 export function encodeOperation(record: OperationRecord): string {

@@ -2,7 +2,7 @@
  * What an agent tells the world over HTTP: the shape of `GET /status` (one node) and `GET /cluster` (all of it). Operators, the proxy, the
  * CLI and the other agents read this one shape. Lsns and epochs travel as text. Display and routing only: it decides no election.
  */
-import type { LeaderState } from './leader-record.ts';
+import type { LeaderState, ProxyRecord } from './leader-record.ts';
 import type { TimelineHistory } from './timeline.ts';
 
 export type PostgresStatus =
@@ -84,7 +84,7 @@ export type ClusterStatus = {
     readonly stagesMs: Readonly<Record<string, number>>;
     readonly why: string | null;
   } | null;
-  readonly proxies: readonly { readonly id: string; readonly rwPort: number; readonly roPort: number; readonly url: string }[];
+  readonly proxies: readonly ProxyRecord[];
 };
 
 export function historyToJson(history: TimelineHistory, formatLsn: (value: bigint) => string): NonNullable<NodeStatus['history']> {

@@ -75,6 +75,15 @@ export type NodeRecord = {
   readonly priority: number;
 };
 
+/** `proxies/<id>`: how a proxy is reached. Leased; nothing is routed by it. */
+export type ProxyRecord = {
+  readonly id: string;
+  readonly rwPort: number;
+  readonly roPort: number;
+  /** Base URL of its HTTP API. */
+  readonly url: string;
+};
+
 export type SwitchoverStage =
   | 'requested'
   | 'checkpointing'

@@ -4,7 +4,7 @@ import { afterEach, describe, expect, it } from 'vitest';
 import { Cancels } from '../../../proxy/cancel.ts';
 import { startProxy, type RunningProxy } from '../../../proxy/main.ts';
 import { addCancelRoute } from '../../../proxy/peer-cancel.ts';
-import { encodePresence } from '../../../proxy/presence.ts';
+import { encodeProxy } from '../../../shared/dcs/records.ts';
 import { cancelKey, encodeCancelRequest } from '../../../proxy/wire/backend-key.ts';
 import { keysOf } from '../../../shared/dcs/keys.ts';
 import { createHttpServer } from '../../../shared/http/server.ts';
@@ -36,7 +36,7 @@ async function led(peerToken: string | null = TOKEN): ReturnType<typeof world> {
 }
 
 function list(w: World, id: string, port: number): void {
-  const value = encodePresence({ id, rwPort: 1, roPort: 2, url: `http://127.0.0.1:${String(port)}` });
+  const value = encodeProxy({ id, rwPort: 1, roPort: 2, url: `http://127.0.0.1:${String(port)}` });
   w.store.put({ key: keysOf('test').proxy(id), value });
 }
 

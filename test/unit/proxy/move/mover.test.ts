@@ -24,19 +24,16 @@ class Desk {
     this.#wakeups.wakeAll();
   }
 
-  get router(): Router {
-    const desk = this;
-    return {
-      get view() {
-        return desk.view;
-      },
-      addressOf: () => ({ host: '127.0.0.1', port: 1, agentUrl: 'http://127.0.0.1:1' }),
-      movableOn: () => [],
-      waitForNews: (forMs: number, signal: AbortSignal) => desk.#wakeups.wait(forMs, signal),
-      setMoving: (isMoving: boolean) => {
-        desk.isMoving = isMoving;
-      },
-    } as unknown as Router;
+  readonly router = {
+    ...{ addressOf: () => ({ host: '127.0.0.1', port: 1, agentUrl: 'http://127.0.0.1:1' }), movableOn: () => [] },
+    waitForNews: (forMs: number, signal: AbortSignal) => this.#wakeups.wait(forMs, signal),
+    setMoving: (isMoving: boolean) => {
+      this.isMoving = isMoving;
+    },
+  } as unknown as Router;
+
+  constructor() {
+    Object.defineProperty(this.router, 'view', { get: () => this.view });
   }
 }
 

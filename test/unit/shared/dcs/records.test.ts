@@ -7,10 +7,12 @@ import {
   decodeLeader,
   decodeNode,
   decodeOperation,
+  decodeProxy,
   encodeHistoryEntry,
   encodeLeader,
   encodeNode,
   encodeOperation,
+  encodeProxy,
 } from '../../../../shared/dcs/records.ts';
 import { epoch } from '../../../../shared/domain/epoch.ts';
 import type {
@@ -148,6 +150,13 @@ describe('records', () => {
         expect(decodeOperation(encodeOperation(record))).toEqual({ kind: 'ok', value: record });
       }),
     );
+  });
+
+  it('read back what was written: proxy; and nobody is reached by a damaged one', () => {
+    const record = { id: 'p1', rwPort: 5000, roPort: 5001, url: 'http://10.0.0.1:8009' };
+    expect(decodeProxy(encodeProxy(record))).toEqual({ kind: 'ok', value: record });
+    for (const url of [1, 'nowhere', 'file:///etc/passwd', `http://${'h'.repeat(600)}`])
+      expect(decodeProxy(JSON.stringify({ version: 1, ...record, url })).kind).toBe('malformed');
   });
 
   it('carry the nonce in the text as it is, so that it can be found there', () => {
