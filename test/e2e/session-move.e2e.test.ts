@@ -4,7 +4,7 @@ import { join } from 'node:path';
 import { promisify } from 'node:util';
 import { Client } from 'pg';
 import { afterAll, beforeAll, describe, expect, test } from 'vitest';
-import { query, TestCluster } from '../support/local-cluster.ts';
+import { query, TestCluster, until } from '../support/local-cluster.ts';
 
 const run = promisify(execFile);
 
@@ -33,6 +33,12 @@ function pgbench(): string {
 async function moveLeader(): Promise<void> {
   expect(await cluster.cli('switchover', '--yes')).toMatchObject({ code: 0 });
   await cluster.untilWhole();
+}
+
+async function stage(): Promise<string | undefined> {
+  const reply = await fetch(`${cluster.node('n1').agentUrl}/cluster`);
+  const { operation } = (await reply.json()) as { readonly operation: { readonly stage: string } | null };
+  return operation?.stage;
 }
 
 type Watched = { readonly client: Client; readonly errors: string[]; readonly ended: Promise<void> };
@@ -126,8 +132,7 @@ describe('what a session has set', () => {
     const { client, errors } = await session();
     await client.query('create table if not exists slow (a int); begin; insert into slow values (1)');
     const moved = moveLeader();
-    // Until the proxy parks, and a moment longer.
-    await new Promise((resolve) => setTimeout(resolve, 300));
+    await until('the clients are being parked', 20_000, async () => (await stage()) === 'parking');
     await client.query('insert into slow values (2); commit');
     await moved;
     expect(await one(client, 'select count(*)::int from slow')).toBe(2);
