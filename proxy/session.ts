@@ -2,6 +2,7 @@
  * One client and, once there is one, its server: from the first byte to the last. It owns both sockets. It must never authenticate, never
  * answer for the server once the server has spoken, and never accept a second startup packet: after the first, bytes are only passed on.
  */
+import { FROM_SERVER } from './core/message-types.ts';
 import type { Socket } from 'node:net';
 import type { WeakCommit } from '../shared/domain/commit-strength.ts';
 import type { Logger } from '../shared/logging/logger.ts';
@@ -22,7 +23,7 @@ import type { Routed } from './router.ts';
 import { Seek, type Errand, type Reached, type SeekDeps } from './seek.ts';
 import { ANSWER_PLAIN, ANSWER_TLS, encodePlainAnswer, encodeTlsAnswer } from './wire/answers.ts';
 import { withoutChannelBinding } from './wire/channel-binding.ts';
-import { BACKEND_KEY_TYPE, cancelKey } from './wire/backend-key.ts';
+import { cancelKey } from './wire/backend-key.ts';
 import {
   COMMIT_UNKNOWN,
   DEPOSED,
@@ -35,7 +36,7 @@ import {
 } from './wire/error-response.ts';
 import type { SessionInfo } from './session-info.ts';
 import type { WeakCommits } from './weak-commits.ts';
-import { NOTICE_TYPE, saysWaitWasCancelled } from './wire/notice.ts';
+import { saysWaitWasCancelled } from './wire/notice.ts';
 
 export type SessionDeps = SeekDeps & {
   readonly cancels: Cancels;
@@ -334,11 +335,11 @@ export class Session implements Routed {
   }
 
   #judge(target: Target, type: number, body: Uint8Array): WatchVerdict {
-    if (type === NOTICE_TYPE && saysWaitWasCancelled(body)) {
+    if (type === FROM_SERVER.notice && saysWaitWasCancelled(body)) {
       this.#deps.log.warn({ target: this.#deps.router.memberOf(this) }, 'session.commit-wait-cancelled');
       return { kind: 'end-with', error: encodeFatal(COMMIT_UNKNOWN) };
     }
-    if (type === BACKEND_KEY_TYPE) this.#movable?.onBackendKey(body, target);
+    if (type === FROM_SERVER.backendKey) this.#movable?.onBackendKey(body, target);
     this.#movable?.passenger.onServer(type, body);
     return PASS;
   }

@@ -16,6 +16,7 @@ export const FROM_CLIENT = {
   copyFail: code('f'),
   /** Passwords and SASL answers, all of one type. */
   loginAnswer: code('p'),
+  terminate: code('X'),
 } as const;
 
 export const FROM_SERVER = {
@@ -37,6 +38,9 @@ export const FROM_SERVER = {
   parameterStatus: code('S'),
   notice: code('N'),
   notification: code('A'),
+  authentication: code('R'),
+  backendKey: code('K'),
+  negotiation: code('v'),
 } as const;
 
 /** The server messages that change what a session is owed, besides ReadyForQuery, of which the body matters too. */

@@ -1,4 +1,5 @@
 /** The messages of a login, one level below their types: what an Authentication message asks for, and what is in a password message. Pure. */
+import { FROM_CLIENT, FROM_SERVER } from '../core/message-types.ts';
 export type AuthRequest =
   | { readonly kind: 'ok' }
   | { readonly kind: 'cleartext' }
@@ -7,9 +8,6 @@ export type AuthRequest =
   | { readonly kind: 'sasl-continue'; readonly text: string }
   | { readonly kind: 'sasl-final'; readonly text: string }
   | { readonly kind: 'other'; readonly name: string };
-
-export const AUTHENTICATION_TYPE = 0x52; // 'R'
-export const PASSWORD_TYPE = 0x70; // 'p'
 
 const NAMES: Readonly<Record<number, string>> = { 2: 'Kerberos', 7: 'GSSAPI', 8: 'GSSAPI', 9: 'SSPI' };
 const SASL = 10;
@@ -44,7 +42,7 @@ export function parseAuthRequest(bytes: Uint8Array): AuthRequest {
 export function encodeSaslMechanisms(mechanisms: readonly string[]): Buffer {
   const names = Buffer.from(`${mechanisms.map((name) => `${name}\0`).join('')}\0`, 'latin1');
   const head = Buffer.alloc(9);
-  head.writeUInt8(AUTHENTICATION_TYPE, 0);
+  head.writeUInt8(FROM_SERVER.authentication, 0);
   head.writeUInt32BE(8 + names.length, 1);
   head.writeUInt32BE(SASL, 5);
   return Buffer.concat([head, names]);
@@ -69,7 +67,7 @@ export function encodeSaslInitial({ mechanism, text }: SaslInitial): Buffer {
 
 export function encodePassword(body: Buffer): Buffer {
   const header = Buffer.alloc(5);
-  header.writeUInt8(PASSWORD_TYPE, 0);
+  header.writeUInt8(FROM_CLIENT.loginAnswer, 0);
   header.writeUInt32BE(4 + body.length, 1);
   return Buffer.concat([header, body]);
 }

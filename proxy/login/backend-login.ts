@@ -2,16 +2,16 @@
  * Logs in to a server as the user of a connected client, with what was learned from the client's own login, and hands over the idle session.
  * It must never leave a socket behind when it fails or is given up, and never put a secret into what it says about the failure.
  */
+import { FROM_SERVER } from '../core/message-types.ts';
 import type { Socket } from 'node:net';
 import { TLSSocket } from 'node:tls';
 import { monotonicMs } from '../../shared/runtime/clock.ts';
 import { withDeadline } from '../../shared/runtime/deadline.ts';
 import { dial, type Address } from '../dial.ts';
 import { secure, type ServerTls } from '../server-tls.ts';
-import { BACKEND_KEY_TYPE, decodeBackendKey, type CancelKey } from '../wire/backend-key.ts';
-import { decodeFields, ERROR_TYPE, NEGOTIATE_TYPE } from '../wire/error-response.ts';
-import { NOTICE_TYPE } from '../wire/notice.ts';
-import { AUTHENTICATION_TYPE, encodePassword, encodeSaslInitial, parseAuthRequest, type AuthRequest } from './authentication.ts';
+import { decodeBackendKey, type CancelKey } from '../wire/backend-key.ts';
+import { decodeFields } from '../wire/error-response.ts';
+import { encodePassword, encodeSaslInitial, parseAuthRequest, type AuthRequest } from './authentication.ts';
 import { certificateHash } from './certificate-hash.ts';
 import type { Credentials } from './credentials.ts';
 import { md5Answer } from './scram-keys.ts';
@@ -46,8 +46,6 @@ export type LoginOutcome =
 
 type Ended = Exclude<LoginOutcome, { kind: 'in' }>;
 
-const PARAMETER_TYPE = 0x53; // 'S'
-const READY_TYPE = 0x5a; // 'Z'
 const IDLE = 0x49; // 'I'
 /** PostgreSQL reports fewer than twenty; a server that does not stop is none. */
 const MAX_MESSAGES = 1_000;
@@ -114,7 +112,7 @@ class Login {
     for (let count = 0; count < MAX_MESSAGES; count += 1) {
       const message = await this.#voice.next();
       if (message === null) return failed('the server closed the connection during the login');
-      if (message.type === READY_TYPE) {
+      if (message.type === FROM_SERVER.readyForQuery) {
         if (!this.#isIn || isReady || message.body[0] !== IDLE) return confused(message);
         isReady = true;
       } else {
@@ -134,24 +132,24 @@ class Login {
   #hear(message: ServerMessage): Ended | null {
     const { body, type } = message;
     switch (type) {
-      case AUTHENTICATION_TYPE:
+      case FROM_SERVER.authentication:
         return this.#isIn ? confused(message) : this.#answer(parseAuthRequest(body));
-      case ERROR_TYPE: {
+      case FROM_SERVER.error: {
         const fields = decodeFields(body);
         return { kind: 'refused', code: fields.get('C') ?? 'XX000', why: fields.get('M') ?? 'error' };
       }
-      case NOTICE_TYPE:
+      case FROM_SERVER.notice:
         return null;
-      case NEGOTIATE_TYPE:
+      case FROM_SERVER.negotiation:
         if (body.length < 4 || this.#isIn) return confused(message);
         this.#negotiatedMinor = body.readUInt32BE(0) & 0xffff;
         return null;
-      case PARAMETER_TYPE: {
+      case FROM_SERVER.parameterStatus: {
         const [name = '', value = ''] = body.toString('latin1').split('\0', 2);
         this.#parameters.set(name, value);
         return null;
       }
-      case BACKEND_KEY_TYPE:
+      case FROM_SERVER.backendKey:
         this.#key = decodeBackendKey(body);
         return null;
       default:

@@ -9,7 +9,7 @@
 import type { UnnamedParse } from '../core/client-watch.ts';
 import { FROM_SERVER } from '../core/message-types.ts';
 import { decodeFields } from '../wire/error-response.ts';
-import { closeStatement, columnsOf, describeStatement, frame, query, splitAnswers, SYNC, splitMessages, type Message } from './frames.ts';
+import { columnsOf, describeStatement, frame, query, splitAnswers, SYNC, splitMessages, type Message } from './frames.ts';
 import { cut, type Cut, type Prepared, type SessionState, type Setting } from './session-state.ts';
 
 /** What is known of the session without asking the server. */
@@ -165,6 +165,3 @@ union all select 'cut', 'a temporary table or another temporary object', null, n
   where d.refclassid OPERATOR(pg_catalog.=) 2615::pg_catalog.oid and d.refobjid OPERATOR(pg_catalog.=) pg_catalog.pg_my_temp_schema());
 select 'lastval', pg_catalog.lastval()::pg_catalog.text`;
 }
-
-/** For a server on which the session's unnamed statement is not wanted any more. */
-export const FORGET_UNNAMED = closeStatement('');

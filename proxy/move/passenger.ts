@@ -4,23 +4,20 @@
  */
 import { Boundary } from '../core/boundary.ts';
 import { ClientWatch } from '../core/client-watch.ts';
-import { COUNTED_ANSWERS, FROM_SERVER } from '../core/message-types.ts';
+import { COUNTED_ANSWERS, FROM_CLIENT, FROM_SERVER } from '../core/message-types.ts';
 import { interestIn, MessageWalk } from '../core/message-walk.ts';
 import { settingsOf } from '../core/startup-options.ts';
 import type { Parameter } from '../core/startup-parse.ts';
-import { AUTHENTICATION_TYPE, PASSWORD_TYPE } from '../login/authentication.ts';
 import { CredentialLearner } from '../login/credential-learner.ts';
 import type { Flow } from '../relay.ts';
-import { BACKEND_KEY_TYPE } from '../wire/backend-key.ts';
-import { NOTICE_TYPE } from '../wire/notice.ts';
 import { splitMessages } from './frames.ts';
 
 /** One table for all sessions. */
 const SERVER_INTEREST = interestIn({
   noted: [...COUNTED_ANSWERS, FROM_SERVER.readyForQuery],
-  watched: [BACKEND_KEY_TYPE, NOTICE_TYPE, AUTHENTICATION_TYPE, FROM_SERVER.parameterStatus],
+  watched: [FROM_SERVER.backendKey, FROM_SERVER.notice, FROM_SERVER.authentication, FROM_SERVER.parameterStatus],
 });
-const LOGIN_INTEREST = interestIn({ watched: [PASSWORD_TYPE] });
+const LOGIN_INTEREST = interestIn({ watched: [FROM_CLIENT.loginAnswer] });
 
 export class Passenger {
   /** As the servers are to get it. */
@@ -49,7 +46,7 @@ export class Passenger {
   };
 
   onServer(type: number, body: Uint8Array): void {
-    if (type === AUTHENTICATION_TYPE) {
+    if (type === FROM_SERVER.authentication) {
       this.learner.fromServer(body);
       if (this.learner.complete) this.#login = null;
     } else if (type === FROM_SERVER.parameterStatus) {

@@ -5,7 +5,7 @@
  */
 import { FROM_SERVER } from '../core/message-types.ts';
 import { decodeFields } from '../wire/error-response.ts';
-import { FORGET_UNNAMED, OWN_STATEMENT, type Request } from './audit.ts';
+import { OWN_STATEMENT, type Request } from './audit.ts';
 import {
   closeStatement,
   columnsOf,
@@ -49,7 +49,7 @@ export function replayRequest(state: SessionState): Request {
   parts.push(SYNC);
   // Each has its own Sync, so that one which fails takes no other with it.
   for (const one of state.prepared) parts.push(...prepare('', one), SYNC);
-  parts.push(FORGET_UNNAMED, ...(state.unnamed === null ? [] : [Buffer.from(state.unnamed, 'latin1')]), SYNC);
+  parts.push(closeStatement(''), ...(state.unnamed === null ? [] : [Buffer.from(state.unnamed, 'latin1')]), SYNC);
   return { bytes: Buffer.concat(parts), readyCount: state.prepared.length + 3 };
 }
 

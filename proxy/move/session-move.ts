@@ -8,6 +8,7 @@ import type { Logger } from '../../shared/logging/logger.ts';
 import { aborted } from '../../shared/runtime/deadline.ts';
 import type { AgentClient } from '../agent-client.ts';
 import type { MoveOrder } from '../core/landing.ts';
+import { FROM_CLIENT } from '../core/message-types.ts';
 import type { Target } from '../core/route.ts';
 import type { Address } from '../dial.ts';
 import { logIn } from '../login/backend-login.ts';
@@ -18,6 +19,7 @@ import type { ServerTls } from '../server-tls.ts';
 import { auditRequest, readAudit, restoreUnnamed, type Audit, type Known, type Request } from './audit.ts';
 import { converse } from './conversation.ts';
 import type { Movable } from './movable.ts';
+import { frame } from './frames.ts';
 import { Place } from './place.ts';
 import type { SessionState } from './session-state.ts';
 
@@ -44,7 +46,7 @@ const VERIFIER_MS = 1_000;
 const AUDIT_BYTES = 16_777_216;
 /** How long an old server may take to see that its client has left. */
 const GOODBYE_MS = 3_000;
-const TERMINATE = Buffer.from([0x58, 0, 0, 0, 4]);
+const TERMINATE = frame(FROM_CLIENT.terminate, '');
 const NOTHING = Buffer.alloc(0);
 const UNANSWERED = 'its server did not answer the audit';
 /** Refusals that say "not now": starting up or shutting down, full, and the rules that let nobody in while a move is under way. */

@@ -2,7 +2,6 @@
  * BackendKeyData and CancelRequest: how a client's cancel finds the server it belongs to. Keys are compared as bytes and never logged: whoever
  * has one may cancel that session's work. Protocol 3.0 has secrets of 4 bytes, 3.2 of up to 256.
  */
-export const BACKEND_KEY_TYPE = 0x4b; // 'K'
 const CANCEL_REQUEST = 80_877_102;
 const PID_BYTES = 4;
 const MAX_SECRET_BYTES = 256;

@@ -2,7 +2,8 @@
  * A server with TLS offers SCRAM with channel binding. A client without TLS must not be shown that offer: libpq takes it for an attack and ends
  * the connection. This is the only message of a server that is ever changed, and only on the way from TLS to the clear.
  */
-import { encodeSaslMechanisms, parseAuthRequest, AUTHENTICATION_TYPE } from '../login/authentication.ts';
+import { FROM_SERVER } from '../core/message-types.ts';
+import { encodeSaslMechanisms, parseAuthRequest } from '../login/authentication.ts';
 import { afterNegotiation, hasWholeMessage } from './error-response.ts';
 
 const HEADER_BYTES = 5;
@@ -17,7 +18,7 @@ export function isWhole(bytes: Buffer): boolean {
 /** The server's first words without the offer; the same bytes when there is none. */
 export function withoutChannelBinding(bytes: Buffer): Buffer {
   const rest = afterNegotiation(bytes);
-  if (rest === null || !hasWholeMessage(rest) || rest[0] !== AUTHENTICATION_TYPE) return bytes;
+  if (rest === null || !hasWholeMessage(rest) || rest[0] !== FROM_SERVER.authentication) return bytes;
   const end = 1 + rest.readUInt32BE(1);
   const request = parseAuthRequest(rest.subarray(HEADER_BYTES, end));
   if (request.kind !== 'sasl' || !request.mechanisms.some((name) => BOUND.test(name))) return bytes;

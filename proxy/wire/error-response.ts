@@ -2,10 +2,10 @@
  * ErrorResponse, written and read (PostgreSQL documentation §55.7, §55.8). The wording and SQLSTATE of what we say ourselves is chosen so that
  * drivers and pools treat it as they treat the same news from PostgreSQL: libpq tries the next host on 57P03, libraries match the text of 57P01.
  */
+import { FROM_SERVER } from '../core/message-types.ts';
 import { ERRORS } from '../../shared/error-codes.ts';
 import type { ErrorFields } from '../core/first-reply.ts';
 
-export const ERROR_TYPE = 0x45; // 'E'
 const HEADER_BYTES = 5;
 
 export type Refusal = {
@@ -57,7 +57,7 @@ export function encodeFatal({ code, message: text, detail, hint }: Refusal): Buf
   const fields = `SFATAL\0VFATAL\0C${code}\0M${text}\0${more}\0`;
   const bodyBytes = Buffer.byteLength(fields);
   const message = Buffer.alloc(HEADER_BYTES + bodyBytes);
-  message.writeUInt8(ERROR_TYPE, 0);
+  message.writeUInt8(FROM_SERVER.error, 0);
   message.writeUInt32BE(4 + bodyBytes, 1);
   message.write(fields, HEADER_BYTES);
   return message;
@@ -72,25 +72,25 @@ export function decodeFields(body: Uint8Array): ErrorFields {
   return fields;
 }
 
-/** Sent before anything else to a client that asked for more than the server knows, also to one that is then turned away. */
-export const NEGOTIATE_TYPE = 0x76; // 'v'
-
 /** The first message that says whether the session comes about, if it is a whole ErrorResponse; null while it is not, or when it is something else. */
 export function firstError(bytes: Buffer): ErrorFields | null {
   const rest = afterNegotiation(bytes);
-  if (rest === null || !hasWholeMessage(rest) || rest[0] !== ERROR_TYPE) return null;
+  if (rest === null || !hasWholeMessage(rest) || rest[0] !== FROM_SERVER.error) return null;
   return decodeFields(rest.subarray(HEADER_BYTES, 1 + rest.readUInt32BE(1)));
 }
 
 /** Enough to judge by: an error has to be read to its end, of anything else the first byte will do. */
 export function isJudgeable(bytes: Buffer): boolean {
   const rest = afterNegotiation(bytes);
-  return rest !== null && rest.length > 0 && (rest[0] !== ERROR_TYPE || hasWholeMessage(rest));
+  return rest !== null && rest.length > 0 && (rest[0] !== FROM_SERVER.error || hasWholeMessage(rest));
 }
 
-/** What follows the negotiation of the version, if there is one; null while that has not ended. */
+/**
+ * What follows the negotiation of the version, which comes before anything else for a client that asked for more than the server knows, also for one that
+ * is then turned away; null while that has not ended.
+ */
 export function afterNegotiation(bytes: Buffer): Buffer | null {
-  if (bytes[0] !== NEGOTIATE_TYPE) return bytes;
+  if (bytes[0] !== FROM_SERVER.negotiation) return bytes;
   return hasWholeMessage(bytes) ? bytes.subarray(1 + bytes.readUInt32BE(1)) : null;
 }
 

@@ -5,7 +5,6 @@
  */
 import { decodeFields } from './error-response.ts';
 
-export const NOTICE_TYPE = 0x4e; // 'N'
 const WARNING = '01000';
 /** The function in PostgreSQL's source that warns: unlike the text, it is never translated. */
 const WAIT_ROUTINE = 'SyncRepWaitForLSN';

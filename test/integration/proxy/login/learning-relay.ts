@@ -1,6 +1,6 @@
 /** A relay that only listens along, as the proxy's does: passes a login on byte by byte and tells a learner what was said. */
+import { FROM_CLIENT, FROM_SERVER } from '../../../../proxy/core/message-types.ts';
 import { connect, createServer, type Server } from 'node:net';
-import { AUTHENTICATION_TYPE, PASSWORD_TYPE } from '../../../../proxy/login/authentication.ts';
 import { CredentialLearner } from '../../../../proxy/login/credential-learner.ts';
 
 export class LearningRelay {
@@ -18,8 +18,8 @@ export class LearningRelay {
       let isFirst = true;
       client.on('error', () => server.destroy());
       server.on('error', () => client.destroy());
-      const fromClient = splitter(PASSWORD_TYPE, (body) => learner.fromClient(body));
-      const fromServer = splitter(AUTHENTICATION_TYPE, (body) => learner.fromServer(body));
+      const fromClient = splitter(FROM_CLIENT.loginAnswer, (body) => learner.fromClient(body));
+      const fromServer = splitter(FROM_SERVER.authentication, (body) => learner.fromServer(body));
       client.on('data', (chunk) => {
         if (isFirst) this.startup = chunk;
         else fromClient(chunk);

@@ -1,4 +1,5 @@
 /** A session of the proxy between a client and a server whose every word the test decides, for what the mover does to it. */
+import { FROM_SERVER } from '../../../../proxy/core/message-types.ts';
 import { connect, createServer, type AddressInfo, type Socket } from 'node:net';
 import { expect } from 'vitest';
 import { Cancels } from '../../../../proxy/cancel.ts';
@@ -6,7 +7,6 @@ import { Movable } from '../../../../proxy/move/movable.ts';
 import { Passenger } from '../../../../proxy/move/passenger.ts';
 import { PASS, Relay } from '../../../../proxy/relay.ts';
 import type { Router } from '../../../../proxy/router.ts';
-import { BACKEND_KEY_TYPE } from '../../../../proxy/wire/backend-key.ts';
 import { DEPOSED, encodeFatal } from '../../../../proxy/wire/error-response.ts';
 import { RawClient, startupPacket } from '../raw-client.ts';
 import { AUTH_OK, backendKey, READY, ScriptedServer } from '../scripted-server.ts';
@@ -50,7 +50,7 @@ export async function ride(cleanups: Cleanups): Promise<Ride> {
     flow: passenger.flow,
     onLogin: passenger.onClient,
     onWatched: (type, body) => {
-      if (type === BACKEND_KEY_TYPE) movable.onBackendKey(body, address);
+      if (type === FROM_SERVER.backendKey) movable.onBackendKey(body, address);
       passenger.onServer(type, body);
       return PASS;
     },
