@@ -316,6 +316,7 @@ describe('what the proxy tells about itself', () => {
     expect(await codes()).toEqual([200, 200, 200]);
     await w.until('it is listed', () => w.presence() !== null);
     expect(JSON.parse(w.presence() ?? '')).toEqual({
+      version: 1,
       id: 'p1',
       rwPort: w.proxy.rwPort,
       roPort: w.proxy.roPort,
