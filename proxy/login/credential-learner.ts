@@ -1,12 +1,13 @@
 /**
  * Reads along while a client logs in to its server, and works out afterwards what is needed to log in again as the same user. It must never
  * change a byte of the login or throw at what it hears, and it believes nothing that does not fit the verifier: what cannot be understood, or
- * was not made for the stored password, is unlearnable, and its session is cut at a switchover instead of moved.
+ * was not made for the stored password, is unlearnable, and its session is cut at a switchover instead of moved. It must never keep a password
+ * that goes by in the clear: it would lie here for as long as the session lives, and a server that asks for it is asked again by nobody.
  */
 import type { VerifierLook } from '../core/agent-answer.ts';
 import { parseAuthRequest, parseSaslInitial, type AuthRequest } from './authentication.ts';
 import type { Credentials } from './credentials.ts';
-import { isSame, keysOfPassword, keysOfProof, md5Answer } from './scram-keys.ts';
+import { isSame, keysOfProof, md5Answer } from './scram-keys.ts';
 import { clientFirstBare, MAX_SASL_BYTES, parseClientFinal, parseVerifier, serverNonce, type Verifier } from './scram-text.ts';
 
 export type VerifierOf = (signal: AbortSignal) => Promise<VerifierLook>;
@@ -16,8 +17,6 @@ export type Learned = Credentials | { readonly kind: 'unlearnable'; readonly why
 /** Where the login is, with what has been heard of it. */
 type Heard =
   | { readonly kind: 'nothing' }
-  | { readonly kind: 'asked-cleartext' }
-  | { readonly kind: 'cleartext'; readonly password: Buffer }
   | { readonly kind: 'asked-md5'; readonly salt: Buffer }
   | { readonly kind: 'md5'; readonly salt: Buffer; readonly answer: Buffer }
   | { readonly kind: 'asked-sasl' }
@@ -51,28 +50,17 @@ export class CredentialLearner {
     else this.#hearClient(Buffer.from(body));
   }
 
-  /**
-   * To be asked when the client has been let in. Asks for the verifier where one is needed. After a look-up that failed it may be asked again;
-   * only a clear password is forgotten in any case.
-   */
+  /** To be asked when the client has been let in. Asks for the verifier where one is needed. After a look-up that failed it may be asked again. */
   async credentials(verifierOf: VerifierOf, signal: AbortSignal): Promise<Learned> {
     const heard = this.#heard;
     if (!this.#over) return unlearnable('the login is not over');
     if (heard.kind === 'nothing') return { kind: 'none' };
     if (heard.kind === 'unlearnable') return heard;
-    try {
-      const look = await verifierOf(signal);
-      if (look.kind === 'failed') return unlearnable(look.why);
-      const verifier = look.verifier === null ? null : parseVerifier(look.verifier);
-      if (verifier === null) {
-        return unlearnable(
-          look.verifier === null ? 'the user has no password that is valid now' : 'the stored password is of no known kind',
-        );
-      }
-      return await match(heard, verifier);
-    } finally {
-      if (heard.kind === 'cleartext') this.forget();
-    }
+    const look = await verifierOf(signal);
+    if (look.kind === 'failed') return unlearnable(look.why);
+    if (look.verifier === null) return unlearnable('the user has no password that is valid now');
+    const verifier = parseVerifier(look.verifier);
+    return verifier === null ? unlearnable('the stored password is of no known kind') : match(heard, verifier);
   }
 
   forget(): void {
@@ -87,7 +75,7 @@ export class CredentialLearner {
         if (heard.kind.startsWith('asked') || heard.kind === 'scram-first' || heard.kind === 'scram-challenged') this.#confused();
         return;
       case 'cleartext':
-        return this.#ask({ kind: 'asked-cleartext' });
+        return this.#become({ kind: 'unlearnable', why: 'the server asks for the password itself' });
       case 'md5':
         return this.#ask({ kind: 'asked-md5', salt: request.salt });
       case 'sasl':
@@ -106,8 +94,6 @@ export class CredentialLearner {
   #hearClient(body: Buffer): void {
     const heard = this.#heard;
     switch (heard.kind) {
-      case 'asked-cleartext':
-        return this.#become({ kind: 'cleartext', password: withoutZero(body) });
       case 'asked-md5':
         return this.#become({ kind: 'md5', salt: heard.salt, answer: withoutZero(body) });
       case 'asked-sasl':
@@ -122,7 +108,6 @@ export class CredentialLearner {
         body.fill(0);
         return;
       case 'nothing':
-      case 'cleartext':
       case 'md5':
       case 'scram-first':
       case 'scram':
@@ -158,7 +143,6 @@ export class CredentialLearner {
     // The first reason is the one that explains something.
     if (heard.kind === 'unlearnable') return;
     if (next.kind === 'unlearnable') {
-      if (heard.kind === 'cleartext') heard.password.fill(0);
       if (heard.kind === 'md5') heard.answer.fill(0);
       if (heard.kind === 'scram') heard.proof.fill(0);
     }
@@ -166,22 +150,17 @@ export class CredentialLearner {
   }
 }
 
-async function match(heard: Heard, verifier: Verifier): Promise<Learned> {
+function match(heard: Heard, verifier: Verifier): Learned {
   if (heard.kind === 'md5') {
     const fits = verifier.kind === 'md5' && isSame(heard.answer, Buffer.from(md5Answer(verifier.text, heard.salt)));
     return fits ? { kind: 'md5', verifier: verifier.text } : mismatch();
   }
-  if (verifier.kind !== 'scram') return mismatch();
-  const keys =
-    heard.kind === 'scram'
-      ? keysOfProof(heard.proof, heard.authMessage, verifier)
-      : heard.kind === 'cleartext'
-        ? await keysOfPassword(heard.password, verifier)
-        : null;
+  if (heard.kind !== 'scram' || verifier.kind !== 'scram') return mismatch();
+  const keys = keysOfProof(heard.proof, heard.authMessage, verifier);
   return keys === null ? mismatch() : { kind: 'scram', ...keys };
 }
 
-/** Changed since the login, or the server did not use it: LDAP, RADIUS and PAM also ask for a clear password. */
+/** Changed since the login. */
 function mismatch(): Learned {
   return unlearnable('the login was not made with the stored password');
 }

@@ -2,33 +2,15 @@
  * The arithmetic of SCRAM-SHA-256 and of PostgreSQL's md5 (RFC 5802 §3, RFC 7677): keys, proofs, signatures. Secrets are compared in constant
  * time, and no key leaves here that has not been checked against the server's own.
  */
-import { createHash, createHmac, pbkdf2, timingSafeEqual } from 'node:crypto';
-import { promisify } from 'node:util';
+import { createHash, createHmac, timingSafeEqual } from 'node:crypto';
 import type { ScramKeys } from './credentials.ts';
-import { KEY_BYTES, type Verifier } from './scram-text.ts';
-
-const derive = promisify(pbkdf2);
+import type { Verifier } from './scram-text.ts';
 
 export type ScramVerifier = Extract<Verifier, { kind: 'scram' }>;
 
 /** A server that knows the StoredKey learns the ClientKey from every proof. Null: the proof was not made for this verifier. */
 export function keysOfProof(proof: Uint8Array, authMessage: string, { storedKey, serverKey }: ScramVerifier): ScramKeys | null {
   return checked(xor(proof, hmac(storedKey, authMessage)), { storedKey, serverKey });
-}
-
-/** Null: not the password of this verifier. Off the event loop, where the iterations would hold up everybody else's bytes. */
-export async function keysOfPassword(
-  password: Buffer,
-  { iterations, salt, storedKey, serverKey }: ScramVerifier,
-): Promise<ScramKeys | null> {
-  for (const prepared of preparations(password)) {
-    const salted = await derive(prepared, salt, iterations, KEY_BYTES, 'sha256');
-    const keys = checked(hmac(salted, 'Client Key'), { storedKey, serverKey });
-    salted.fill(0);
-    if (prepared !== password) prepared.fill(0);
-    if (keys !== null) return keys;
-  }
-  return null;
 }
 
 export function clientProof({ clientKey, storedKey }: ScramKeys, authMessage: string): Buffer {
@@ -51,12 +33,6 @@ export function isSame(one: Uint8Array, other: Uint8Array): boolean {
 function checked(clientKey: Buffer, { storedKey, serverKey }: Pick<ScramVerifier, 'storedKey' | 'serverKey'>): ScramKeys | null {
   if (!isSame(createHash('sha256').update(clientKey).digest(), storedKey)) return null;
   return { clientKey, storedKey: Buffer.from(storedKey), serverKey: Buffer.from(serverKey) };
-}
-
-/** NFKC is what SASLprep does to everything a human types; where SASLprep forbids the text, PostgreSQL takes the bytes as they came. */
-function preparations(password: Buffer): readonly Buffer[] {
-  const prepared = Buffer.from(password.toString('utf8').normalize('NFKC'));
-  return prepared.equals(password) ? [password] : [prepared, password];
 }
 
 function hmac(key: Uint8Array, text: string): Buffer {

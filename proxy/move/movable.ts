@@ -112,6 +112,7 @@ export class Movable {
 
   close(): void {
     this.#forgetKey?.();
+    this.passenger.learner.forget();
     this.#gone.abort();
   }
 

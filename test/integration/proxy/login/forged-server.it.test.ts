@@ -11,9 +11,7 @@ import { parseSaslInitial } from '../../../../proxy/login/authentication.ts';
 import { logIn, type LoginOptions, type LoginOutcome } from '../../../../proxy/login/backend-login.ts';
 import { certificateHash } from '../../../../proxy/login/certificate-hash.ts';
 import type { Credentials } from '../../../../proxy/login/credentials.ts';
-import { keysOfPassword } from '../../../../proxy/login/scram-keys.ts';
-import { parseVerifier } from '../../../../proxy/login/scram-text.ts';
-import { auth, SALT, SASL, scramVerifier } from '../../../unit/proxy/login/fixture.ts';
+import { auth, SALT, SASL, scramKeys } from '../../../unit/proxy/login/fixture.ts';
 import { until } from '../../../support/until.ts';
 import { message, startupPacket } from '../raw-client.ts';
 import { AUTH_OK, backendKey, fatal, READY, ScriptedServer } from '../scripted-server.ts';
@@ -39,12 +37,8 @@ function login(changes: Partial<LoginOptions> = {}): Promise<LoginOutcome> {
   );
 }
 
-async function scram(): Promise<Credentials> {
-  const verifier = parseVerifier(scramVerifier('pencil'));
-  if (verifier?.kind !== 'scram') throw new Error('no verifier');
-  const keys = await keysOfPassword(Buffer.from('pencil'), verifier);
-  if (keys === null) throw new Error('no keys');
-  return { kind: 'scram', ...keys };
+function scram(): Credentials {
+  return { kind: 'scram', ...scramKeys('pencil') };
 }
 
 async function leavesNoSocket(): Promise<void> {
@@ -99,7 +93,7 @@ describe('a login with a server of its own ways', () => {
   });
 
   it('believes a server that knows the user, and no other', async () => {
-    const credentials = await scram();
+    const credentials = scram();
     if (credentials.kind !== 'scram') throw new Error('no keys');
     const sign = (key: Buffer, text: string): Buffer =>
       message('R', auth(12, `v=${createHmac('sha256', key).update(text).digest('base64')}`));
@@ -183,7 +177,7 @@ describe('a login over TLS', () => {
         });
       });
     };
-    expect(await login({ credentials: await scram(), tls })).toMatchObject({ kind: 'failed' });
+    expect(await login({ credentials: scram(), tls })).toMatchObject({ kind: 'failed' });
     const hash = certificateHash(new X509Certificate(readFileSync(cert)).raw) ?? Buffer.alloc(0);
     const bound = Buffer.concat([Buffer.from('p=tls-server-end-point,,'), hash]).toString('base64');
     expect(said).toContain(`,c=${bound},`);

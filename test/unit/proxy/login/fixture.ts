@@ -1,5 +1,6 @@
 /** The example of RFC 7677 §3, and the messages of a login around it. */
 import { createHash, createHmac, pbkdf2Sync } from 'node:crypto';
+import type { ScramKeys } from '../../../../proxy/login/credentials.ts';
 
 export const PENCIL = {
   clientFirst: 'n,,n=user,r=rOprNGfwEbeRWgbNEkqO',
@@ -10,12 +11,17 @@ export const PENCIL = {
 
 export const SALT = Buffer.from('W22ZaJ0SNY7soEsUEjb6gQ==', 'base64');
 
-export function scramVerifier(password: string, salt: Buffer = SALT, iterations = 4_096): string {
+export function scramKeys(password: string, salt: Buffer = SALT, iterations = 4_096): ScramKeys {
   const salted = pbkdf2Sync(password, salt, iterations, 32, 'sha256');
   const clientKey = createHmac('sha256', salted).update('Client Key').digest();
-  const storedKey = createHash('sha256').update(clientKey).digest('base64');
-  const serverKey = createHmac('sha256', salted).update('Server Key').digest('base64');
-  return `SCRAM-SHA-256$${String(iterations)}:${salt.toString('base64')}$${storedKey}:${serverKey}`;
+  const storedKey = createHash('sha256').update(clientKey).digest();
+  const serverKey = createHmac('sha256', salted).update('Server Key').digest();
+  return { clientKey, storedKey, serverKey };
+}
+
+export function scramVerifier(password: string, salt: Buffer = SALT, iterations = 4_096): string {
+  const { storedKey, serverKey } = scramKeys(password, salt, iterations);
+  return `SCRAM-SHA-256$${String(iterations)}:${salt.toString('base64')}$${storedKey.toString('base64')}:${serverKey.toString('base64')}`;
 }
 
 export function md5Verifier(password: string, user: string): string {
