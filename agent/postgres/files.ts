@@ -2,12 +2,14 @@
  * Writing small files so that they are there, whole, or not at all: beside, synced where they must outlive a loss of power, renamed. Files for
  * PostgreSQL belong to the user it runs as.
  */
-import { chown, mkdir, open, readFile, rename, rm, stat } from 'node:fs/promises';
-import { dirname } from 'node:path';
+import { constants } from 'node:fs';
+import { chown, mkdir, open, readdir, readFile, rename, rm, stat } from 'node:fs/promises';
+import { dirname, join } from 'node:path';
 import { systemErrorCode } from '../../shared/errors.ts';
 import type { OsUser } from '../guard/os-user.ts';
 
 const STICKY = 0o1000;
+const STAGED_SUFFIX = '.new';
 
 let lastSuffix = 0;
 
@@ -33,13 +35,28 @@ export async function writeWhole(path: string, text: string, owner: OsUser | nul
   await staged.place();
 }
 
+/** What an agent that was killed had laid ready. Only before this process lays anything there itself. */
+export async function removeStaged(directory: string): Promise<void> {
+  for (const name of await readdir(directory)) if (name.endsWith(STAGED_SUFFIX)) await rm(join(directory, name), { force: true });
+}
+
+/** Empties a file in place: it keeps its owner, and whoever opens it meanwhile reads the whole of it or nothing. Nothing to do when it is gone. */
+export async function emptyIfThere(path: string): Promise<void> {
+  try {
+    const file = await open(path, constants.O_WRONLY | constants.O_TRUNC);
+    await file.close();
+  } catch (error) {
+    if (systemErrorCode(error) !== 'ENOENT') throw error;
+  }
+}
+
 async function stage(
   path: string,
   text: string,
   { owner, mode, durable }: { readonly owner: OsUser | null; readonly mode: number; readonly durable: boolean },
 ): Promise<Staged> {
   lastSuffix += 1;
-  const beside = `${path}.${String(process.pid)}-${String(lastSuffix)}.new`;
+  const beside = `${path}.${String(process.pid)}-${String(lastSuffix)}${STAGED_SUFFIX}`;
   // On a full disk every attempt would leave one more file behind.
   const discard = (): Promise<void> => rm(beside, { force: true }).catch(() => undefined);
   const orDiscard = async (work: () => Promise<void>): Promise<void> => {

@@ -254,13 +254,13 @@ class LocalPostgres implements Postgres {
     return asOutcome('PGB-1313', () => keepSlots(this.#server, slots, signal));
   }
 
-  close(): Promise<void> {
+  async close(): Promise<void> {
     this.#closing.abort();
     for (const stop of this.#stopListening) stop();
     this.#server.dropSession();
     this.#pulse.forget();
     this.#verifiers.forget();
-    return Promise.resolve();
+    await this.#server.config.close();
   }
 
   async #facts(deadlineMs: number): Promise<ServerFacts> {

@@ -7,7 +7,7 @@ import { timelineId, type TimelineHistory, type TimelineId } from '../../shared/
 import { appError } from '../../shared/errors.ts';
 import { monotonicMs } from '../../shared/runtime/clock.ts';
 import { walDirectory } from './context.ts';
-import type { ControlSession, Row } from './control-connection.ts';
+import type { ControlSession, Row, Statement } from './control-connection.ts';
 import { historyAt, readHistory } from './history-files.ts';
 import type { LocalServer } from './local-server.ts';
 import type { ServerFacts, WalSender } from './port.ts';
@@ -17,7 +17,9 @@ import { receiversOf } from './receiver.ts';
 const WAITS_FOR_STREAM = 'RecoveryWalStream';
 const WAITS_FOR_RETRY = 'RecoveryRetrieveRetryInterval';
 
-const FACTS_SQL = `
+const FACTS: Statement = {
+  name: 'facts',
+  text: `
   with wal as (
     select pg_is_in_recovery() as in_recovery,
            pg_last_wal_receive_lsn() as received,
@@ -45,7 +47,8 @@ const FACTS_SQL = `
     (select wait_event from pg_stat_activity where backend_type = 'startup') as startup_waits_for,
     (select coalesce(json_agg(json_build_object('name', application_name, 'pid', pid, 'state', state, 'flush', flush_lsn::text, 'replay', replay_lsn::text, 'priority', sync_priority)), '[]') from pg_stat_replication)::text as senders,
     (select coalesce(json_agg(slot_name), '[]') from pg_replication_slots where slot_type = 'physical')::text as slots
-  from wal`;
+  from wal`,
+};
 
 const SYSTEM_ID_SQL = 'select system_identifier::text as system_id from pg_control_system()';
 
@@ -64,7 +67,7 @@ export class Observer {
     const session = await this.#server.session(deadlineMs);
     const systemId = await this.#systemId(session, untilMs - monotonicMs());
     const before = this.#receiverCount();
-    const [row] = await session.query(FACTS_SQL, untilMs - monotonicMs());
+    const [row] = await session.query(FACTS, untilMs - monotonicMs());
     if (row === undefined) throw appError('PGB-1999', 'the question about the server had no answer');
     return this.#decode(row, systemId, before > 0 || this.#receiverCount() > 0);
   }

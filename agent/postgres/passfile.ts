@@ -7,7 +7,7 @@ import { readdir, rm } from 'node:fs/promises';
 import { join } from 'node:path';
 import { systemErrorCode } from '../../shared/errors.ts';
 import type { OsUser } from '../guard/os-user.ts';
-import { writeWhole } from './files.ts';
+import { emptyIfThere, writeWhole } from './files.ts';
 import type { Follow } from './port.ts';
 
 const EPOCH_PASSFILE = /^pass-e\d+$/;
@@ -35,8 +35,9 @@ export async function writePassfile(path: string, entries: readonly PassEntry[],
 }
 
 /** Empties every epoch's passfile but one. Emptied, not removed: libpq may be about to open it. */
-export async function emptyPassfiles(runDir: string, except: string | null, owner: OsUser | null): Promise<void> {
-  for (const path of await epochPassfiles(runDir)) if (path !== except) await writeWhole(path, '', owner);
+export async function emptyPassfiles(runDir: string, except: string | null): Promise<void> {
+  const paths = await epochPassfiles(runDir);
+  await Promise.all(paths.filter((path) => path !== except).map(emptyIfThere));
 }
 
 /** Removes passfiles of former epochs; none of them is named by a setting any more. */

@@ -9,7 +9,7 @@ import type { TimelineId } from '../../shared/domain/timeline.ts';
 import { monotonicMs } from '../../shared/runtime/clock.ts';
 import { send } from '../guard/process-tree.ts';
 import { walDirectory } from './context.ts';
-import type { ControlSession } from './control-connection.ts';
+import type { ControlSession, Statement } from './control-connection.ts';
 import { writeStubs } from './history-files.ts';
 import { MONITOR_ROLE, REPLICATION_ROLE, REWIND_ROLE } from './hba.ts';
 import { DONE, failed, poll, type LocalServer } from './local-server.ts';
@@ -24,11 +24,16 @@ const CONFLICT_PATIENCE_MS = 50;
 /** Generous: on a machine under load an impatient question would waste the whole promotion. */
 const QUERY_DEADLINE_MS = 3_000;
 
-const REPLAY_SQL = `
+const REPLAY: Statement = {
+  name: 'replay',
+  text: `
   select pg_is_in_recovery()::text as in_recovery, pg_last_wal_replay_lsn()::text as replayed,
     case when pg_is_in_recovery() then pg_get_wal_replay_pause_state() end as paused,
     (select wait_event from pg_stat_activity where backend_type = 'startup') as waits_for,
-    (select wait_event_type from pg_stat_activity where backend_type = 'startup') as wait_type`;
+    (select wait_event_type from pg_stat_activity where backend_type = 'startup') as wait_type`,
+};
+
+const IN_RECOVERY: Statement = { name: 'in-recovery', text: 'select pg_is_in_recovery()::text as in_recovery' };
 
 const CLIENTS_SQL = `
   select pid::text as pid from pg_stat_activity
@@ -49,7 +54,7 @@ export async function promote(server: LocalServer, observer: Observer, options: 
   await writeStubs(walDirectory(server.context.config.dataDir), facts.history.timeline, options.timeline, server.context.osUser);
   await server.ask({ kind: 'promote', epoch: options.epoch.toString() });
   const promoted = await poll({ everyMs: PROMOTE_POLL_MS, deadlineMs: options.noProgressMs, signal }, async () => {
-    const [row] = await session.query('select pg_is_in_recovery()::text as in_recovery', QUERY_DEADLINE_MS);
+    const [row] = await session.query(IN_RECOVERY, QUERY_DEADLINE_MS);
     return row !== undefined && text(row, 'in_recovery') === 'false' ? true : null;
   });
   if (promoted !== true)
@@ -81,7 +86,7 @@ async function replayToBoundary(server: LocalServer, session: ControlSession, no
     const pid = server.postmasterPid();
     if (pid === null) return failed('PGB-1314', 'the server is not running');
     if (receiversOf(pid).length > 0) return failed('PGB-1314', 'a WAL receiver is still there');
-    const [row] = await session.query(REPLAY_SQL, QUERY_DEADLINE_MS);
+    const [row] = await session.query(REPLAY, QUERY_DEADLINE_MS);
     if (row === undefined || text(row, 'in_recovery') !== 'true') return failed('PGB-1314', 'the server is a primary already');
     if (text(row, 'waits_for') === 'RecoveryRetrieveRetryInterval') return DONE;
     if (text(row, 'paused') !== 'not paused') {

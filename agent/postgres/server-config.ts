@@ -8,11 +8,11 @@ import type { MemberId } from '../../shared/domain/node-id.ts';
 import { parseMemberId } from '../../shared/domain/node-id.ts';
 import { REPLICATION_ROLE, renderHba } from './hba.ts';
 import { configDirectory, configFilePath, hbaFilePath, identFilePath, type LocalContext } from './context.ts';
-import { makeDirectory, readIfThere, stageWhole, writeDurably, writeWhole } from './files.ts';
+import { makeDirectory, readIfThere, removeStaged, stageWhole, writeDurably, writeWhole, type Staged } from './files.ts';
 import { emptyPassfiles, epochPassfile, removeOtherPassfiles, writePassfile } from './passfile.ts';
 import type { Follow } from './port.ts';
 import { addressesOf } from './host-addresses.ts';
-import { INITIAL, parseRendered, renderSettings, stripOwned, type Attachment, type Rendered } from './settings.ts';
+import { INITIAL, likelyNext, parseRendered, renderSettings, stripOwned, type Attachment, type Rendered } from './settings.ts';
 
 /** Says whose data a directory holds: clone and rewind bring the source's (PROTOCOL P1). */
 const MARKER_FILE = 'pgbaton.member';
@@ -20,6 +20,11 @@ const RUN_DIR_MODE = 0o755;
 const CONFIG_DIR_MODE = 0o755;
 /** Short, because a promise that is asked for meanwhile waits for it. */
 const LOOKUP_DEADLINE_MS = 500;
+/** One change often follows another at once, and then the first one's successor is not the likely one. */
+const PREPARE_AFTER_MS = 5;
+
+/** Files that lie beside their places; `hba` is null when the one in place says the same. */
+type Laid = { readonly settings: string; readonly open: boolean; readonly ofSettings: Staged; readonly ofHba: Staged | null };
 
 export class ServerConfig {
   readonly #context: LocalContext;
@@ -29,6 +34,12 @@ export class ServerConfig {
   /** What the file says that this process has written; null before that. */
   #hbaOpen: boolean | null = null;
   #tail: Promise<unknown> = Promise.resolve();
+  /** What the likely next change will want. */
+  #ready: Laid | null = null;
+  #readyTimer: NodeJS.Timeout | undefined;
+  #preparing: Promise<void> = Promise.resolve();
+  /** Counts the changes: what was laid ready for the state before one of them is of no use. */
+  #changes = 0;
 
   constructor(context: LocalContext) {
     this.#context = context;
@@ -49,13 +60,10 @@ export class ServerConfig {
     await this.load();
     await this.#inTurn(async () => {
       const next = change(this.#rendered);
-      const settings = renderSettings(next, {
-        ...this.#context,
-        applicationName: this.#applicationName,
-        passfile: (follow) => epochPassfile(this.#context.runDir, follow),
-      });
-      await this.#place(settings, next.open);
+      await this.#place(this.#settingsOf(next), next.open);
       this.#rendered = next;
+      // Still in turn: begun in the middle of the next change, it would be made for the state before that one.
+      this.#prepareSoon();
     });
   }
 
@@ -70,12 +78,12 @@ export class ServerConfig {
       [{ host: follow.host, port: follow.port, database: 'replication', user: REPLICATION_ROLE, password: replicationPassword }],
       this.#context.osUser,
     );
-    await emptyPassfiles(this.#context.runDir, path, this.#context.osUser);
+    await emptyPassfiles(this.#context.runDir, path);
     return { ...follow, addresses: found.length === 0 ? known : found };
   }
 
   async withdrawCredential(): Promise<void> {
-    await emptyPassfiles(this.#context.runDir, null, this.#context.osUser);
+    await emptyPassfiles(this.#context.runDir, null);
   }
 
   async forgetOldCredentials(follow: Follow): Promise<void> {
@@ -99,28 +107,79 @@ export class ServerConfig {
     await makeDirectory(configDirectory(stateDir), osUser, CONFIG_DIR_MODE);
   }
 
+  /** Nothing lies ready any more; the files in place stay. */
+  async close(): Promise<void> {
+    await this.#tail;
+    clearTimeout(this.#readyTimer);
+    this.#changes += 1;
+    await this.#preparing;
+    if (this.#ready !== null) await discard(this.#ready);
+    this.#ready = null;
+  }
+
   async #load(): Promise<void> {
     await this.makeDirectories();
+    await removeStaged(configDirectory(this.#context.stateDir));
     const text = await readIfThere(configFilePath(this.#context.stateDir));
     this.#rendered = (text === null ? null : parseRendered(text)) ?? INITIAL;
     this.#applicationName = await readMarker(this.#context.config.dataDir);
   }
 
-  /** Both are laid ready side by side: clients wait for this. */
+  #settingsOf(rendered: Rendered): string {
+    return renderSettings(rendered, {
+      ...this.#context,
+      applicationName: this.#applicationName,
+      passfile: (follow) => epochPassfile(this.#context.runDir, follow),
+    });
+  }
+
+  /** Clients wait for this. */
   async #place(settings: string, open: boolean): Promise<void> {
+    this.#changes += 1;
+    clearTimeout(this.#readyTimer);
+    const ready = this.#ready;
+    this.#ready = null;
+    const isWanted = ready?.settings === settings && ready.open === open;
+    // Not awaited: it takes its errors to itself.
+    if (ready !== null && !isWanted) void discard(ready);
+    const { ofSettings, ofHba } = isWanted ? ready : await this.#lay(settings, open);
+    // Open last, close first: between the two the stricter of both must hold.
+    const inOrder = open ? [ofSettings, ofHba] : [ofHba, ofSettings];
+    this.#hbaOpen = null;
+    for (const one of inOrder) await one?.place();
+    this.#hbaOpen = open;
+  }
+
+  /** Both side by side. */
+  async #lay(settings: string, open: boolean): Promise<Laid> {
     const { stateDir, osUser, config } = this.#context;
     const [ofSettings, ofHba] = await Promise.allSettled([
       stageWhole(configFilePath(stateDir), settings, osUser),
       this.#hbaOpen === open ? null : stageWhole(hbaFilePath(stateDir), renderHba(open, config.hba), osUser),
     ]);
-    if (ofSettings.status === 'rejected' || ofHba.status === 'rejected') {
-      for (const one of [ofSettings, ofHba]) if (one.status === 'fulfilled') await one.value?.discard();
-      throw ofSettings.status === 'rejected' ? ofSettings.reason : (ofHba as PromiseRejectedResult).reason;
-    }
-    // Open last, close first: between the two the stricter of both must hold.
-    const inOrder = open ? [ofSettings.value, ofHba.value] : [ofHba.value, ofSettings.value];
-    for (const one of inOrder) await one?.place();
-    this.#hbaOpen = open;
+    if (ofSettings.status === 'fulfilled' && ofHba.status === 'fulfilled')
+      return { settings, open, ofSettings: ofSettings.value, ofHba: ofHba.value };
+    for (const one of [ofSettings, ofHba]) if (one.status === 'fulfilled') await one.value?.discard();
+    throw ofSettings.status === 'rejected' ? ofSettings.reason : (ofHba as PromiseRejectedResult).reason;
+  }
+
+  #prepareSoon(): void {
+    clearTimeout(this.#readyTimer);
+    this.#readyTimer = setTimeout(() => {
+      this.#preparing = this.#prepare();
+    }, PREPARE_AFTER_MS);
+    this.#readyTimer.unref();
+  }
+
+  /** Writing takes a file five turns of a busy event loop, moving it into place one; the next change may be what all clients wait for. */
+  async #prepare(): Promise<void> {
+    const changes = this.#changes;
+    const next = likelyNext(this.#rendered);
+    const laid = await this.#lay(this.#settingsOf(next), next.open).catch(() => null);
+    // What could not be laid ready is written when it is wanted, and whoever wants it hears why it cannot be.
+    if (laid === null) return;
+    if (changes === this.#changes) this.#ready = laid;
+    else await discard(laid);
   }
 
   async #inTurn(work: () => Promise<void>): Promise<void> {
@@ -129,6 +188,10 @@ export class ServerConfig {
     this.#tail = turn.catch(() => undefined);
     await turn;
   }
+}
+
+async function discard({ ofSettings, ofHba }: Laid): Promise<void> {
+  await Promise.all([ofSettings.discard(), ofHba?.discard()]);
 }
 
 /** The member a directory belongs to; null when it says none. */

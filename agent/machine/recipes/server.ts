@@ -11,8 +11,6 @@ import { accepting } from '../node-file-keeper.ts';
 import { ask, DONE, failed, followOf, inOrder, look, save, stillOurs, type Bench, type Recipe } from '../recipe.ts';
 import { settingFor } from './sync-set.ts';
 
-const CHECKPOINT_MS = 60_000;
-
 export function* startStandby(bench: Bench, { record, follow: attach, unfit }: Extract<Job, { kind: 'start-standby' }>): Recipe<Outcome> {
   const { situation } = bench;
   situation.forgetServer();
@@ -97,9 +95,5 @@ export function* open(bench: Bench, epoch: Epoch): Recipe<Outcome> {
   // Proxies that hold clients for this very word ask every few milliseconds; the next look would tell them later.
   bench.situation.open = true;
   bench.clock.finish();
-  // Before version 16 pg_rewind misreads a source that has not checkpointed since its promotion; nobody waits for it.
-  bench.outbox.ask<'checkpoint'>({ kind: 'checkpoint', deadlineMs: CHECKPOINT_MS }, (result) => {
-    if (result.kind === 'failed') bench.outbox.log('warn', 'checkpoint after opening failed', { why: result.why });
-  });
   return DONE;
 }

@@ -55,6 +55,13 @@ describe('the rendered settings', () => {
     expect(valueOf(renderSettings(INITIAL, input), 'synchronous_standby_names')).toBe(`'ANY 1 ("pgbaton-none")'`);
   });
 
+  it('spare the segment of a follower its zeros, because clients wait for it, unless the operator wants them', () => {
+    expect(valueOf(renderSettings(following, input), 'wal_init_zero')).toBe(`'off'`);
+    expect(valueOf(renderSettings(INITIAL, input), 'wal_init_zero')).toBeUndefined();
+    const own = { ...input, config: { ...config, parameters: { wal_init_zero: 'on' } } };
+    expect(valueOf(renderSettings(following, own), 'wal_init_zero')).toBe(`'on'`);
+  });
+
   it('take the operator’s file first, then the operator’s parameters, then our own', () => {
     const lines = renderSettings(INITIAL, input).split('\n');
     const at = (start: string): number => lines.findLastIndex((line) => line.startsWith(start));
