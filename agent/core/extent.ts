@@ -94,6 +94,15 @@ export function isOfRecord({ history, lsn }: WalExtent, { timeline, floor }: Lea
   return parent !== undefined && isAtFloor({ timeline: parent.timeline, lsn: parent.end }, floor);
 }
 
+/**
+ * Does it hold WAL of a timeline that this node has never followed anybody to? A claim is noted down before the standby is told of it (P4.4), so that WAL came
+ * past every claim: from a former leader that was itself a standby by then, and that somebody may have promoted by hand at the very place and under the very
+ * number of the claim. Such WAL looks like part of the road, and the next leader would be followed over it (H4).
+ */
+export function isBorrowed({ history }: WalExtent, accepted: LeaderRecord | null): boolean {
+  return accepted !== null && history.timeline > accepted.timeline;
+}
+
 function distance(a: bigint, b: bigint): bigint {
   return a > b ? a - b : b - a;
 }

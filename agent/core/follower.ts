@@ -10,7 +10,7 @@ import type { WalExtent } from '../../shared/domain/wal-position.ts';
 import type { ServerState } from '../postgres/port.ts';
 import { alarmed, decision, job, mayRetry, type Decision, type Present } from './decision.ts';
 import { isOurUnnoted } from './own-directory.ts';
-import { isOnRoad, ownExtent, roadTo, settledExtent } from './extent.ts';
+import { isBorrowed, isOnRoad, ownExtent, roadTo, settledExtent } from './extent.ts';
 import type { Facts } from './facts.ts';
 import type { Memory } from './memory.ts';
 import { keepSlots } from './slots.ts';
@@ -22,6 +22,7 @@ const OF_THE_DATA = ['PGB-1313', 'PGB-1106'] as const;
 /** How long a standby that nobody waits for lets a promotion have the machine; far more than one takes. */
 const PROMOTION_GRACE_MS = 500;
 const OFF_THE_ROAD = 'its WAL goes beyond the point where the newer epoch began';
+const BORROWED = 'it has WAL of a timeline that it never followed anybody to';
 
 export function decideAsFollower(facts: Facts, memory: Memory, present: Present): Decision {
   const { file, server, self } = facts;
@@ -157,6 +158,7 @@ function whyUnfit(
 ): string | null {
   if (facts.file.unfit !== null) return facts.file.unfit;
   if (!isOnRoad(extent, road)) return OFF_THE_ROAD;
+  if (isBorrowed(extent, facts.file.accepted)) return BORROWED;
   return wasPrimary && !wasOurs(facts, extent) ? 'somebody promoted it past pgbaton' : null;
 }
 
@@ -247,10 +249,12 @@ function leaveTheRoad(facts: Facts, memory: Memory, record: LeaderRecord): Decis
   if (road === null)
     return decision(memory, 'following', 'waiting for the history of the newer epochs', { kind: 'read-store', why: 'history' });
   const own = ownExtent(state);
+  if (own !== null && isBorrowed(own, facts.file.accepted)) return rejoin(facts, memory, record, BORROWED);
   if (own !== null && isOnRoad(own, road)) return null;
   const settled = settledExtent(state);
   if (settled === null) return decision(memory, 'following', 'replaying what was received before following the newer epoch');
-  return isOnRoad(settled, road) ? null : rejoin(facts, memory, record, OFF_THE_ROAD);
+  if (!isOnRoad(settled, road)) return rejoin(facts, memory, record, OFF_THE_ROAD);
+  return isBorrowed(settled, facts.file.accepted) ? rejoin(facts, memory, record, BORROWED) : null;
 }
 
 /** P7.6: rest on the set we would claim with, so that a promotion need not wait for its proof. */

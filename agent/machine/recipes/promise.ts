@@ -3,7 +3,7 @@ import type { Epoch } from '../../../shared/domain/epoch.ts';
 import type { Job } from '../../core/actions.ts';
 import { ownExtent } from '../../core/extent.ts';
 import type { Outcome } from '../../postgres/port.ts';
-import { promising } from '../node-file-keeper.ts';
+import { accepting, promising } from '../node-file-keeper.ts';
 import { ask, both, DONE, failed, followOf, look, save, wait, type Bench, type Recipe } from '../recipe.ts';
 import { kill } from './server.ts';
 
@@ -65,8 +65,12 @@ function seenAsPrimary({ server }: Bench['situation']): boolean {
 /** P5.5: follow another promiser under our own ballot until nothing more comes, then let go again. */
 export function* fetchWal(bench: Bench, { from, ballot }: Extract<Job, { kind: 'fetch' }>): Recipe<Outcome> {
   const { situation, outbox, store } = bench;
+  const { record } = store;
   const source = followOf(bench, from, ballot);
-  if (source === null) return failed('PGB-1405', 'the address of the source is not known');
+  if (source === null || record === null) return failed('PGB-1405', 'the address of the source is not known');
+  // What comes may be of the timeline that this record reserved, and its holder may never have been followed: without the note it would look borrowed.
+  const noted = yield* save(accepting(record));
+  if (noted.kind === 'failed') return noted;
   let cut: Outcome = DONE;
   try {
     const attached = yield* ask<'follow'>({ kind: 'follow', target: source });

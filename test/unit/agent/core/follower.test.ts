@@ -1,11 +1,31 @@
-// A node that does not hold the record and runs as a primary all the same.
+// A node that does not hold the record: one that runs as a primary all the same, and one whose WAL came past every claim.
 import { describe, expect, test } from 'vitest';
 import { decide } from '../../../../agent/core/decide.ts';
 import type { Decision } from '../../../../agent/core/decision.ts';
 import type { Facts } from '../../../../agent/core/facts.ts';
 import { EMPTY_MEMORY } from '../../../../agent/core/memory.ts';
 import type { GuardPurpose } from '../../../../agent/guard/protocol.ts';
-import { factsOf, NOW_MS, primary } from '../../../support/facts-builder.ts';
+import { epoch } from '../../../../shared/domain/epoch.ts';
+import { lsn } from '../../../../shared/domain/lsn.ts';
+import { memberSet } from '../../../../shared/domain/member-set.ts';
+import type { MemberId } from '../../../../shared/domain/node-id.ts';
+import { rootHistory, timelineId } from '../../../../shared/domain/timeline.ts';
+import type { ServerState } from '../../../../agent/postgres/port.ts';
+import {
+  factsOf,
+  historyOf,
+  N1,
+  N2,
+  N3,
+  NOW_MS,
+  peerOf,
+  peersOf,
+  presentOf,
+  primary,
+  recordOf,
+  standby,
+  SYSTEM_ID,
+} from '../../../support/facts-builder.ts';
 
 function deposed(purpose: GuardPurpose, promoted: boolean, change: Partial<Facts> = {}): Decision {
   const postmaster = { kind: 'running', pid: 3, purpose, promoted, startedAtMs: NOW_MS - 60_000, fenced: false } as const;
@@ -33,5 +53,94 @@ describe('a primary of somebody else’s epoch', () => {
     const made = deposed({ kind: 'standby' }, false, { job: { kind: 'promise', sinceMs: NOW_MS - 5 } });
     expect(made.alarm).toContain('PGB-1316');
     expect(made.actions).toEqual([]);
+  });
+});
+
+describe('a standby with WAL of a timeline that a claim has reserved', () => {
+  /** N1 led epoch 4 on timeline 1; N3 claimed epoch 5 and timeline 2 at 1:400. */
+  const floor = { timeline: timelineId(1), lsn: lsn(400n) };
+  const former = recordOf();
+  const claimed = recordOf({ epoch: epoch(5n), holder: N3, timeline: timelineId(2), floor, set: memberSet([N1], 1) });
+  const history = [historyOf(), historyOf({ epoch: epoch(5n), holder: N3, timeline: timelineId(2), floor })];
+  const before = rootHistory(timelineId(1));
+  const beyond = { timeline: timelineId(2), ancestors: [{ timeline: timelineId(1), end: lsn(400n) }] };
+  const toFormer = { epoch: epoch(4n), holder: N1 };
+  const stopped: ServerState = {
+    kind: 'stopped',
+    systemId: SYSTEM_ID,
+    wasPrimary: false,
+    cleanly: true,
+    extent: { history: beyond, lsn: lsn(600n) },
+  };
+
+  type Situation = {
+    readonly state?: ServerState;
+    readonly accepted: Facts['file']['accepted'];
+    readonly record?: typeof claimed;
+    readonly members?: readonly MemberId[];
+    readonly following?: Facts['following'];
+  };
+
+  function decided({ state, accepted, record = claimed, members = [N1], following = toFormer }: Situation): Decision {
+    const running = state ?? standby(600n, { history: beyond, receiver: 'streaming' });
+    const facts = factsOf(
+      { server: { state: running, seenAtMs: NOW_MS }, following, peers: peersOf(peerOf(N3, { servingAsPrimary: true })) },
+      { view: presentOf({ ...record, set: memberSet(members, 1) }), history },
+      N2,
+    );
+    return decide({ ...facts, file: { ...facts.file, accepted } }, { ...EMPTY_MEMORY, slotsKeptAtMs: NOW_MS });
+  }
+
+  const kinds = (made: Decision): readonly string[] => made.actions.map((one) => (one.kind === 'job' ? one.job.kind : one.kind));
+
+  test('is condemned when it never followed anybody to it: somebody may have promoted its former leader by hand (I5)', () => {
+    const made = decided({ accepted: former });
+    expect(made).toMatchObject({ state: 'rejoining', reason: 'it has WAL of a timeline that it never followed anybody to' });
+    expect(kinds(made)).toEqual(['condemn']);
+  });
+
+  test('is found out by what it has replayed, while what it has received is unknown', () => {
+    const state = standby(600n, { history: beyond, receivedLsn: null, receiver: 'none' });
+    expect(kinds(decided({ accepted: former, state }))).toEqual(['condemn']);
+  });
+
+  test('is cloned rather than started when that is found on its disk', () => {
+    expect(kinds(decided({ accepted: former, state: stopped }))).toEqual(['clone']);
+  });
+
+  test('asks to be let go before anything of it is altered (I14)', () => {
+    expect(kinds(decided({ accepted: former, members: [N1, N2] }))).toEqual(['leave']);
+    expect(kinds(decided({ accepted: former, members: [N1, N2], state: stopped }))).toEqual(['leave']);
+  });
+
+  // Each of these is how a standby gets there in ordinary life.
+  test.each<readonly [string, Situation, readonly string[]]>([
+    ['attached to the claimant, which it noted before', { accepted: claimed, following: { epoch: epoch(5n), holder: N3 } }, []],
+    ['noted the claim, and its agent was started anew since', { accepted: claimed, following: null }, ['follow']],
+    [
+      'noted the claim while it was only promoting',
+      { accepted: { ...claimed, seq: 1, state: { kind: 'promoting' } }, following: null },
+      ['follow'],
+    ],
+    ['noted the claim, and was stopped in the middle', { accepted: claimed, state: stopped }, ['start-standby']],
+    [
+      'noted the claim, and the holder has re-enlisted it under a higher epoch (T3)',
+      { accepted: claimed, record: { ...claimed, epoch: epoch(6n) } },
+      ['follow'],
+    ],
+    [
+      'fetched it under a promise, and noted whose it was',
+      { accepted: claimed, state: standby(600n, { history: beyond }), following: null },
+      ['follow'],
+    ],
+    ['has only the history of it, and stands at the fork', { accepted: former, state: standby(400n, { history: before }) }, ['follow']],
+    [
+      'has none of it yet, and is still on the parent',
+      { accepted: former, state: standby(390n, { history: before, receiver: 'streaming' }) },
+      ['follow'],
+    ],
+    ['has acted on no record yet', { accepted: null, following: null }, ['follow']],
+  ])('keeps its data when it %s', (_, situation, expected) => {
+    expect(kinds(decided(situation)).filter((kind) => kind !== 'rest')).toEqual(expected);
   });
 });

@@ -4,10 +4,12 @@ import type { Answer, Ask, PromiseReply } from '../../../../../agent/machine/ask
 import type { Effect, Event } from '../../../../../agent/machine/events.ts';
 import { AgentMachine } from '../../../../../agent/machine/machine.ts';
 import type { ServerState } from '../../../../../agent/postgres/port.ts';
+import type { Bench, Step } from '../../../../../agent/machine/recipe.ts';
+import { fetchWal } from '../../../../../agent/machine/recipes/promise.ts';
 import { epoch } from '../../../../../shared/domain/epoch.ts';
 import { lsn } from '../../../../../shared/domain/lsn.ts';
 import { timelineId } from '../../../../../shared/domain/timeline.ts';
-import { factsOf, historyOf, N1, NOW_MS, primary, recordOf, standby, SYSTEM_ID } from '../../../../support/facts-builder.ts';
+import { factsOf, historyOf, N1, N3, NOW_MS, primary, recordOf, standby, SYSTEM_ID } from '../../../../support/facts-builder.ts';
 
 const byHand = { timeline: timelineId(2), ancestors: [{ timeline: timelineId(1), end: lsn(500n) }] };
 const WRITTEN = 800n;
@@ -129,5 +131,29 @@ describe('a promise', () => {
     world.isImmortal = true;
     promoteByHandAt(world, 'look', 1);
     expect(askedToPromise(world)).toMatchObject({ kind: 'refused' });
+  });
+});
+
+describe('a fetch under a promise', () => {
+  test('notes the record whose WAL it asks for before the first byte can come, or comes to nothing', () => {
+    const { file, store, self } = factsOf();
+    const record = recordOf({ seq: 8, timeline: timelineId(2), epoch: epoch(4n) });
+    const bench = {
+      store: { record, facts: () => store },
+      situation: { member: self.member },
+      outbox: { nowMs: NOW_MS },
+    } as unknown as Bench;
+    const begun = (): { readonly recipe: ReturnType<typeof fetchWal>; readonly step: Step | undefined } => {
+      const recipe = fetchWal(bench, { from: N3, ballot: BALLOT });
+      const { value } = recipe.next();
+      return { recipe, step: value as Step };
+    };
+    const { recipe, step } = begun();
+    expect(step?.kind === 'save' ? step.edit(file).accepted : null).toEqual(record);
+    expect(recipe.next({ kind: 'done' }).value).toMatchObject({ kind: 'ask', ask: { kind: 'follow' } });
+    expect(begun().recipe.next({ kind: 'failed', code: 'PGB-1106', why: 'the disk is full' })).toMatchObject({
+      done: true,
+      value: { kind: 'failed' },
+    });
   });
 });
