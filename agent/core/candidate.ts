@@ -22,6 +22,7 @@ import { isBackSince, isHeardServing, isSuspected } from './suspicion.ts';
 const RANK_WAIT_MS = 75;
 /** Longer than wal_retrieve_retry_interval: replay has tried again to read on, and still stands before the same half record. */
 const GAP_MS = 150;
+const ASTRAY = 'its WAL has left the road of the record’s timeline: it may not claim';
 
 export function triggerOf(facts: Facts, memory: Memory, present: Present): Trigger | null {
   const { record } = present;
@@ -110,6 +111,8 @@ function claimByFinal(facts: Facts, memory: Memory, present: Present, final: Wal
   const { record } = present;
   const boundary = ownBoundary(facts.server.state);
   if (boundary === null) return decision(memory, 'candidate', 'replaying the last of the old leader’s WAL');
+  // A final position is a number: a fork made by hand may have come as far, under the number of the record's timeline.
+  if (isAstray(facts, record, boundary)) return decision(memory, 'candidate', ASTRAY);
   if (!contains(boundary, final) || !contains(boundary, record.floor))
     return decision(memory, 'candidate', `does not contain the final position ${formatPosition(final)}`);
   const members = [...record.set.members, record.holder].filter(
@@ -149,8 +152,7 @@ function gather(facts: Facts, memory: Memory, present: Present, ask: readonly Ac
     if (!facts.reached(gap.sinceMs + GAP_MS))
       return decision({ ...memory, candidacy: { ...candidacy, gap } }, 'candidate', 'replaying what was received', ...ask);
   }
-  if (facts.takeover?.force !== true && isAstray(facts, record, boundary))
-    return decision(memory, 'candidate', 'its WAL has left the road of the record’s timeline: it may not claim', ...ask);
+  if (facts.takeover?.force !== true && isAstray(facts, record, boundary)) return decision(memory, 'candidate', ASTRAY, ...ask);
   if (!contains(boundary, record.floor) && facts.takeover?.force !== true)
     return decision(memory, 'candidate', 'what it can replay does not reach the floor: its WAL is damaged', ...ask);
   if (record.mode === 'async' || facts.takeover?.force === true) return decideWithoutVote(facts, memory, present, { boundary, ask });
