@@ -33,6 +33,7 @@ export const FAILABLE = [
 
 export const FAILPOINTS = [
   ...FAILABLE,
+  'park-clients',
   'stop-fast',
   'look',
   'change-record/T1',

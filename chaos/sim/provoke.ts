@@ -31,6 +31,7 @@ export class Provoker {
   provoke(name: Failpoint): End {
     const cluster = this.#cluster;
     switch (name) {
+      case 'park-clients':
       case 'stop-fast':
       case 'change-record/T2':
       case 'change-record/T9':
