@@ -144,7 +144,7 @@ describe('a fetch under a promise', () => {
       outbox: { nowMs: NOW_MS },
     } as unknown as Bench;
     const begun = (): { readonly recipe: ReturnType<typeof fetchWal>; readonly step: Step | undefined } => {
-      const recipe = fetchWal(bench, { from: N3, ballot: BALLOT });
+      const recipe = fetchWal(bench, { kind: 'fetch', from: N3, ballot: BALLOT });
       const { value } = recipe.next();
       return { recipe, step: value as Step };
     };
