@@ -5,11 +5,12 @@
 import { assert } from '../../shared/assert.ts';
 import { maxEpoch, nextEpoch } from '../../shared/domain/epoch.ts';
 import type { HistoryEntry, LeaderRecord } from '../../shared/domain/leader-record.ts';
-import { memberSet, NOBODY, quorumFor, readQuorumSize, type MemberSet } from '../../shared/domain/member-set.ts';
+import { NOBODY, readQuorumSize, type MemberSet } from '../../shared/domain/member-set.ts';
 import { nameOf, type MemberId } from '../../shared/domain/node-id.ts';
 import { timelineId, type TimelineId } from '../../shared/domain/timeline.ts';
 import { contains, extentPosition, formatPosition, type WalExtent, type WalPosition } from '../../shared/domain/wal-position.ts';
 import type { Action, Trigger } from './actions.ts';
+import { claimedSet, heirSet } from './claimed-set.ts';
 import { decision, job, mayRetry, type Decision, type Present } from './decision.ts';
 import { isOnRoad, ownBoundary, ownExtent, roadTo } from './extent.ts';
 import type { Facts, PromiseAnswer } from './facts.ts';
@@ -115,10 +116,7 @@ function claimByFinal(facts: Facts, memory: Memory, present: Present, final: Wal
   if (isAstray(facts, record, boundary)) return decision(memory, 'candidate', ASTRAY);
   if (!contains(boundary, final) || !contains(boundary, record.floor))
     return decision(memory, 'candidate', `does not contain the final position ${formatPosition(final)}`);
-  const members = [...record.set.members, record.holder].filter(
-    (member) => member !== facts.self.member && !record.barred.includes(member),
-  );
-  const set = record.mode === 'async' ? NOBODY : claimedSet(facts, members);
+  const set = heirSet(record, facts.self.member, facts.self.policy.k);
   return claim(facts, memory, present, { rule: 'T2', boundary, set, why: 'took over from a cleanly stopped leader' });
 }
 
@@ -212,8 +210,8 @@ function choose(facts: Facts, memory: Memory, present: Present, { answers, quoru
   // Compared with what we *received*: two nodes that hold the same half of a record both fall back to its start.
   const followers = answers.filter((answer) => answer.member !== facts.self.member && contains(own, extentPosition(answer.extent)));
   const set = claimedSet(
-    facts,
     followers.map((answer) => answer.member),
+    facts.self.policy.k,
   );
   const others = ranked
     .filter((answer) => answer.member !== facts.self.member)
@@ -288,7 +286,7 @@ function decideWithoutVote(
     const followers = facts.answers
       .filter((answer) => needed.includes(answer.member) && contains(boundary, extentPosition(answer.extent)))
       .map((answer) => answer.member);
-    const set = record.mode === 'async' ? NOBODY : claimedSet(facts, followers);
+    const set = record.mode === 'async' ? NOBODY : claimedSet(followers, facts.self.policy.k);
     return claim(facts, memory, present, {
       rule: 'T11',
       boundary,
@@ -333,10 +331,6 @@ function betterPeers(facts: Facts, boundary: WalExtent): number {
       contains(peer.extent, extentPosition(boundary)) &&
       (!contains(boundary, extentPosition(peer.extent)) || peer.name < facts.self.name),
   ).length;
-}
-
-function claimedSet(facts: Facts, members: readonly MemberId[]): MemberSet {
-  return members.length === 0 ? NOBODY : memberSet(members, quorumFor(members.length, facts.self.policy.k));
 }
 
 /** Also those that somebody began by hand, as far as they can be heard of: two contents under one id would not be told apart (H4). */

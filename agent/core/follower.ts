@@ -2,12 +2,13 @@
  * What a node does that does not hold the record: follow, rejoin, or join. Before it starts anything it asks history whether its own WAL is
  * still on the road; a diverged node started as a standby does not fail, it waits and can even be promoted.
  */
-import type { LeaderRecord } from '../../shared/domain/leader-record.ts';
-import { memberSet, quorumFor, sameSet } from '../../shared/domain/member-set.ts';
+import { isOpen, type LeaderRecord } from '../../shared/domain/leader-record.ts';
+import { sameSet } from '../../shared/domain/member-set.ts';
 import { nameOf } from '../../shared/domain/node-id.ts';
 import type { TimelineHistory } from '../../shared/domain/timeline.ts';
 import type { WalExtent } from '../../shared/domain/wal-position.ts';
 import type { ServerState } from '../postgres/port.ts';
+import { claimedSet, heirSet } from './claimed-set.ts';
 import { alarmed, decision, job, mayRetry, type Decision, type Present } from './decision.ts';
 import { isOurUnnoted } from './own-directory.ts';
 import { isBorrowed, isOnRoad, ownExtent, roadTo, settledExtent } from './extent.ts';
@@ -260,11 +261,18 @@ function leaveTheRoad(facts: Facts, memory: Memory, record: LeaderRecord): Decis
 /** P7.6: rest on the set we would claim with, so that a promotion need not wait for its proof. */
 function rest(facts: Facts, memory: Memory, record: LeaderRecord): Decision {
   const reason = `streaming from ${nameOf(record.holder)}`;
-  const others = record.set.members.filter((member) => member !== facts.self.member);
-  if (others.length === record.set.members.length || others.length === 0) return decision(memory, 'following', reason);
-  const set = memberSet(others, quorumFor(others.length, facts.self.policy.k));
+  const { member, policy } = facts.self;
+  const others = record.set.members.filter((one) => one !== member);
+  const set = isAboutToInherit(facts, record) ? heirSet(record, member, policy.k) : claimedSet(others, policy.k);
+  if (!record.set.members.includes(member) || set.k === 0) return decision(memory, 'following', reason);
   if ((facts.resting !== null && sameSet(facts.resting, set)) || !mayRetry(facts, 'rest')) return decision(memory, 'following', reason);
   return decision(memory, 'following', reason, job({ kind: 'rest', set }));
+}
+
+/** A planned move to us: while its clients are still being served, and not when they wait, is the time to leave the set of an unplanned one. */
+function isAboutToInherit({ store, self }: Facts, { epoch, mode }: LeaderRecord): boolean {
+  const { operation } = store;
+  return mode === 'quorum' && operation !== null && isOpen(operation) && operation.to === self.member && operation.epoch === epoch;
 }
 
 function waitToStream(facts: Facts, memory: Memory, record: LeaderRecord): Decision {

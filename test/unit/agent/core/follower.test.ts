@@ -7,7 +7,8 @@ import { EMPTY_MEMORY } from '../../../../agent/core/memory.ts';
 import type { GuardPurpose } from '../../../../agent/guard/protocol.ts';
 import { epoch } from '../../../../shared/domain/epoch.ts';
 import { lsn } from '../../../../shared/domain/lsn.ts';
-import { memberSet } from '../../../../shared/domain/member-set.ts';
+import type { LeaderRecord, OperationRecord } from '../../../../shared/domain/leader-record.ts';
+import { memberSet, NOBODY } from '../../../../shared/domain/member-set.ts';
 import type { MemberId } from '../../../../shared/domain/node-id.ts';
 import { rootHistory, timelineId } from '../../../../shared/domain/timeline.ts';
 import type { ServerState } from '../../../../agent/postgres/port.ts';
@@ -142,5 +143,66 @@ describe('a standby with WAL of a timeline that a claim has reserved', () => {
     ['has acted on no record yet', { accepted: null, following: null }, ['follow']],
   ])('keeps its data when it %s', (_, situation, expected) => {
     expect(kinds(decided(situation)).filter((kind) => kind !== 'rest')).toEqual(expected);
+  });
+});
+
+describe('what a member of the set rests on (P7.6)', () => {
+  const streaming = { server: { state: standby(500n, { receiver: 'streaming' }), seenAtMs: NOW_MS - 5 }, resting: null } as const;
+  const move = (change: Partial<OperationRecord>): OperationRecord => ({
+    id: 'move-1',
+    kind: 'switchover',
+    from: N1,
+    to: N2,
+    stage: 'checkpointing',
+    stagesMs: {},
+    epoch: epoch(4n),
+    why: null,
+    requestedAt: '',
+    ...change,
+  });
+  const restsOn = (operation: OperationRecord | null, change: Partial<Facts> = {}, record: Partial<LeaderRecord> = {}): unknown => {
+    const facts = factsOf({ ...streaming, ...change }, { view: presentOf(recordOf(record)), operation }, N2);
+    return decide(facts, EMPTY_MEMORY).actions.flatMap((action) =>
+      action.kind === 'job' && action.job.kind === 'rest' ? [action.job.set] : [],
+    );
+  };
+
+  test('the other members, as an unplanned claim would', () => {
+    expect(restsOn(null)).toEqual([memberSet([N3], 1)]);
+  });
+
+  test('with a move to it under way also the present holder, and again the others when the move came to nothing', () => {
+    expect(restsOn(move({}))).toEqual([memberSet([N1, N3], 1)]);
+    expect(restsOn(move({}), { resting: memberSet([N1, N3], 1) })).toEqual([]);
+    expect(restsOn(move({ stage: 'aborted' }), { resting: memberSet([N1, N3], 1) })).toEqual([memberSet([N3], 1)]);
+    // Of two nodes the other one is the only member there can be.
+    expect(restsOn(move({}), {}, { set: memberSet([N2], 1) })).toEqual([memberSet([N1], 1)]);
+  });
+
+  test('not on the holder for a move that is somebody else’s or of another epoch', () => {
+    expect(restsOn(move({ to: N3 }))).toEqual([memberSet([N3], 1)]);
+    expect(restsOn(move({ epoch: epoch(3n) }))).toEqual([memberSet([N3], 1)]);
+  });
+
+  test('on nobody while it is no member, or while nobody counts', () => {
+    expect(restsOn(move({}), {}, { set: memberSet([N3], 1) })).toEqual([]);
+    expect(restsOn(move({}), {}, { mode: 'async', set: NOBODY })).toEqual([]);
+  });
+
+  test('on just what a claim by final position will say (T2), or the rest would be for nothing', () => {
+    for (const change of [{}, { barred: [N3] }, { set: memberSet([N2], 1) }] as const) {
+      const final = { timeline: timelineId(1), lsn: lsn(500n) };
+      const record = recordOf({ ...change, state: { kind: 'handing-over', to: N2, final } });
+      const facts = factsOf(
+        { server: { state: standby(500n), seenAtMs: NOW_MS }, promiseKept: epoch(5n), following: null },
+        { view: presentOf(record) },
+        N2,
+      );
+      const claims = decide({ ...facts, file: { ...facts.file, promised: epoch(5n) } }, EMPTY_MEMORY).actions.flatMap((action) =>
+        action.kind === 'change' ? [action.record.set] : [],
+      );
+      expect(claims).toHaveLength(1);
+      expect(restsOn(move({}), {}, change)).toEqual(claims);
+    }
   });
 });
