@@ -52,10 +52,10 @@ export const ERRORS = {
     retryable: false,
     exitCode: 2,
   },
-  /** postgres, pg_ctl, initdb, pg_rewind, pg_basebackup or setpriv was not found. */
+  /** postgres, pg_ctl, initdb, pg_rewind, pg_basebackup, setpriv, or etcd for a local cluster, was not found. */
   'PGB-1102': {
     title: 'A program is missing',
-    hint: 'Install it, or set postgres.binDir to the directory that holds the PostgreSQL programs.',
+    hint: 'Install it, or say where it is: postgres.binDir for the programs of PostgreSQL, PGBATON_ETCD for etcd.',
     retryable: false,
     exitCode: 2,
   },

@@ -6,6 +6,7 @@ import { message, startupPacket } from './raw-client.ts';
 import { client, STARTUP, world } from './scenario.ts';
 import { AUTH_OK, fatal, READY, type ScriptedServer } from './scripted-server.ts';
 import { FakeNode } from './world.ts';
+import { until } from '../../support/until.ts';
 
 const FINAL = { timeline: timelineId(1), lsn: lsn(1n) };
 
@@ -133,6 +134,35 @@ describe('a session', () => {
     expect([one.errorCode, one.ended]).toEqual(['57P01', 'end']);
     await one.until('the server is told too', () => serverA.sockets[0]?.destroyed === true);
     expect((await w.status()).counts).toMatchObject({ cut: 1, rwSessions: 0 });
+  });
+
+  it('is cut at once with all others when its host has gone silent: nobody waits for an answer, or for what cannot be sent', async () => {
+    const { world: w, a, b, serverA } = await world();
+    w.lead(a, 1);
+    const clients = Array.from({ length: 200 }, () => client(w.proxy.rwPort).send(STARTUP));
+    for (const one of clients) await one.untilMessage('Z');
+    // Dropped packets: the sockets stay, nothing is read or said any more. Some clients are idle, some wait for an answer, some have filled every buffer.
+    for (const socket of serverA.sockets) socket.pause();
+    clients.forEach((one, index) => {
+      if (index % 3 === 1) one.send(message('Q', 'select 1\0'));
+      if (index % 70 === 2) one.send(message('d', Buffer.alloc(24_000_000)));
+    });
+    const ends = Promise.all(
+      clients.map(async ({ socket }) => new Promise((resolve) => socket.once('close', resolve).once('end', resolve))),
+    );
+    let left = Number.NaN;
+    await until('the proxy has taken up what it could', 10_000, async () => {
+      const before = left;
+      await new Promise((resolve) => setTimeout(resolve, 100));
+      left = clients.reduce((sum, { socket }) => sum + socket.writableLength, 0);
+      return left === before && left > 0;
+    });
+    const knownAtMs = performance.now();
+    w.lead(b, 2, { kind: 'promoting' });
+    await ends;
+    // A loaded machine takes 250 ms for two hundred; whatever waited for a word, or for room in a buffer, would take the seconds of a timer.
+    expect(performance.now() - knownAtMs).toBeLessThan(1_000);
+    expect((await w.status()).counts).toMatchObject({ cut: 200, rwSessions: 0 });
   });
 
   it.each([
