@@ -5,7 +5,7 @@
 import { appError } from '../../shared/errors.ts';
 import { DONE, failed, poll, type LocalServer } from './local-server.ts';
 import type { Follow, Outcome } from './port.ts';
-import { receiversOf, terminateReceivers, terminateSenders } from './receiver.ts';
+import { receiversOf, terminateReceivers } from './receiver.ts';
 
 const RECEIVER_POLL_MS = 2;
 const REVOKE_DEADLINE_MS = 2_000;
@@ -16,9 +16,6 @@ export async function follow(server: LocalServer, target: Follow, signal: AbortS
   // A promotion that was given up has closed the door; readers of a standby are welcome again.
   await server.config.update((rendered) => ({ ...rendered, follow: attachment, open: true }));
   await server.reload();
-  const pid = server.postmasterPid();
-  // The rules keep new ones out. Those who came while it followed nobody would get what it receives from now on.
-  if (pid !== null) terminateSenders(pid);
   await server.config.forgetOldCredentials(target);
   return DONE;
 }

@@ -10,41 +10,21 @@ export const SUPERUSER_ROLE = 'postgres';
 const OPEN_LINE = '# pgbaton: open';
 const CLOSED_LINE = '# pgbaton: closed';
 
-const REPLICATION_LINES: readonly string[] = [
-  `host replication ${REPLICATION_ROLE} 0.0.0.0/0 scram-sha-256`,
-  `host replication ${REPLICATION_ROLE} ::/0 scram-sha-256`,
-];
 const CONTROL_LINES: readonly string[] = [
   `local all ${MONITOR_ROLE} scram-sha-256`,
   `host all ${MONITOR_ROLE} samehost scram-sha-256`,
   `host all ${MONITOR_ROLE} 127.0.0.1/32 scram-sha-256`,
   `host all ${MONITOR_ROLE} ::1/128 scram-sha-256`,
   `local postgres ${REPLICATION_ROLE} scram-sha-256`,
+  `host replication ${REPLICATION_ROLE} 0.0.0.0/0 scram-sha-256`,
+  `host replication ${REPLICATION_ROLE} ::/0 scram-sha-256`,
   `host postgres ${REWIND_ROLE} 0.0.0.0/0 scram-sha-256`,
   `host postgres ${REWIND_ROLE} ::/0 scram-sha-256`,
   `local all,replication ${MONITOR_ROLE},${REPLICATION_ROLE},${REWIND_ROLE} reject`,
   `host all,replication ${MONITOR_ROLE},${REPLICATION_ROLE},${REWIND_ROLE} all reject`,
 ];
 
-/** What a file of rules depends on. */
-export type Door = {
-  readonly open: boolean;
-  /**
-   * Not while it follows somebody itself: a standby whose agent has not heard of the newer epoch would stream on through its former leader, and take whatever
-   * becomes of that one, be it promoted by hand, for the new leader's.
-   */
-  readonly givesWal: boolean;
-};
-
-export function renderHba({ open, givesWal }: Door, clientLines: readonly string[]): string {
-  const replication = givesWal ? REPLICATION_LINES : [];
+export function renderHba(open: boolean, clientLines: readonly string[]): string {
   const client = open ? [...clientLines, `local all ${SUPERUSER_ROLE} scram-sha-256`] : [];
-  return [
-    open ? OPEN_LINE : CLOSED_LINE,
-    '# Written by pgbaton; changes made here are lost.',
-    ...replication,
-    ...CONTROL_LINES,
-    ...client,
-    '',
-  ].join('\n');
+  return [open ? OPEN_LINE : CLOSED_LINE, '# Written by pgbaton; changes made here are lost.', ...CONTROL_LINES, ...client, ''].join('\n');
 }

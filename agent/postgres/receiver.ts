@@ -1,11 +1,8 @@
 /**
- * The ends of WAL streams as processes: the receiver, and the senders to other members. pg_stat_wal_receiver has no row while a receiver is connecting, so "no receiver" is read from the list of the
+ * The WAL receiver as a process. pg_stat_wal_receiver has no row while a receiver is connecting, so "no receiver" is read from the list of the
  * postmaster's children (PROTOCOL P4.2).
  */
 import { childrenOf, commandLine, send } from '../guard/process-tree.ts';
-import { REPLICATION_ROLE } from './hba.ts';
-
-const SENDER = new RegExp(`: walsender ${REPLICATION_ROLE}\\b`);
 
 /** Children that are WAL receivers, or so young that they have no title yet and may become one. */
 export function receiversOf(postmasterPid: number): readonly number[] {
@@ -22,9 +19,4 @@ export function terminateReceivers(postmasterPid: number): number {
   const receivers = receiversOf(postmasterPid).filter((pid) => (commandLine(pid) ?? '').startsWith('postgres: '));
   for (const pid of receivers) send(pid, 'SIGTERM');
   return receivers.length;
-}
-
-/** Only those of members: what an operator streams from here, with a role of its own, is none of ours. */
-export function terminateSenders(postmasterPid: number): void {
-  for (const pid of childrenOf(postmasterPid)) if (SENDER.test(commandLine(pid) ?? '')) send(pid, 'SIGTERM');
 }

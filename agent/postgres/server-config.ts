@@ -24,15 +24,15 @@ const LOOKUP_DEADLINE_MS = 500;
 const PREPARE_AFTER_MS = 5;
 
 /** Files that lie beside their places; `hba` is null when the one in place says the same. */
-type Laid = { readonly settings: string; readonly ofSettings: Staged; readonly ofHba: Staged | null };
+type Laid = { readonly settings: string; readonly open: boolean; readonly ofSettings: Staged; readonly ofHba: Staged | null };
 
 export class ServerConfig {
   readonly #context: LocalContext;
   #rendered: Rendered = INITIAL;
   #applicationName: MemberId | null = null;
   #loaded: Promise<void> | null = null;
-  /** The rules that this process has written; null before that. */
-  #hba: string | null = null;
+  /** What the file says that this process has written; null before that. */
+  #hbaOpen: boolean | null = null;
   #tail: Promise<unknown> = Promise.resolve();
   /** What the likely next change will want. */
   #ready: Laid | null = null;
@@ -60,7 +60,7 @@ export class ServerConfig {
     await this.load();
     await this.#inTurn(async () => {
       const next = change(this.#rendered);
-      await this.#place(next);
+      await this.#place(this.#settingsOf(next), next.open);
       this.#rendered = next;
       // Still in turn: begun in the middle of the next change, it would be made for the state before that one.
       this.#prepareSoon();
@@ -125,10 +125,6 @@ export class ServerConfig {
     this.#applicationName = await readMarker(this.#context.config.dataDir);
   }
 
-  #hbaOf({ open, follow }: Rendered): string {
-    return renderHba({ open, givesWal: follow === null }, this.#context.config.hba);
-  }
-
   #settingsOf(rendered: Rendered): string {
     return renderSettings(rendered, {
       ...this.#context,
@@ -138,33 +134,31 @@ export class ServerConfig {
   }
 
   /** Clients wait for this. */
-  async #place(next: Rendered): Promise<void> {
+  async #place(settings: string, open: boolean): Promise<void> {
     this.#changes += 1;
     clearTimeout(this.#readyTimer);
     const ready = this.#ready;
     this.#ready = null;
-    // The rules follow from what the settings were made of, and nothing has been put in place since these were laid.
-    const isWanted = ready?.settings === this.#settingsOf(next);
+    const isWanted = ready?.settings === settings && ready.open === open;
     // Not awaited: it takes its errors to itself.
     if (ready !== null && !isWanted) void discard(ready);
-    const { ofSettings, ofHba } = isWanted ? ready : await this.#lay(next);
+    const { ofSettings, ofHba } = isWanted ? ready : await this.#lay(settings, open);
     // Open last, close first: between the two the stricter of both must hold.
-    const inOrder = next.open ? [ofSettings, ofHba] : [ofHba, ofSettings];
-    this.#hba = null;
+    const inOrder = open ? [ofSettings, ofHba] : [ofHba, ofSettings];
+    this.#hbaOpen = null;
     for (const one of inOrder) await one?.place();
-    this.#hba = this.#hbaOf(next);
+    this.#hbaOpen = open;
   }
 
   /** Both side by side. */
-  async #lay(next: Rendered): Promise<Laid> {
-    const { stateDir, osUser } = this.#context;
-    const [settings, hba] = [this.#settingsOf(next), this.#hbaOf(next)];
+  async #lay(settings: string, open: boolean): Promise<Laid> {
+    const { stateDir, osUser, config } = this.#context;
     const [ofSettings, ofHba] = await Promise.allSettled([
       stageWhole(configFilePath(stateDir), settings, osUser),
-      this.#hba === hba ? null : stageWhole(hbaFilePath(stateDir), hba, osUser),
+      this.#hbaOpen === open ? null : stageWhole(hbaFilePath(stateDir), renderHba(open, config.hba), osUser),
     ]);
     if (ofSettings.status === 'fulfilled' && ofHba.status === 'fulfilled')
-      return { settings, ofSettings: ofSettings.value, ofHba: ofHba.value };
+      return { settings, open, ofSettings: ofSettings.value, ofHba: ofHba.value };
     for (const one of [ofSettings, ofHba]) if (one.status === 'fulfilled') await one.value?.discard();
     throw ofSettings.status === 'rejected' ? ofSettings.reason : (ofHba as PromiseRejectedResult).reason;
   }
@@ -180,7 +174,8 @@ export class ServerConfig {
   /** Writing takes a file five turns of a busy event loop, moving it into place one; the next change may be what all clients wait for. */
   async #prepare(): Promise<void> {
     const changes = this.#changes;
-    const laid = await this.#lay(likelyNext(this.#rendered)).catch(() => null);
+    const next = likelyNext(this.#rendered);
+    const laid = await this.#lay(this.#settingsOf(next), next.open).catch(() => null);
     // What could not be laid ready is written when it is wanted, and whoever wants it hears why it cannot be.
     if (laid === null) return;
     if (changes === this.#changes) this.#ready = laid;

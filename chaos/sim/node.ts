@@ -188,9 +188,9 @@ export class SimNode {
         if (!receiver.isThere || upstream.life !== source) return;
         const { credential } = this.rendered;
         const { marker } = life.directory;
-        // Without its password, or under another name than a member's, nobody streams; nor from one that follows somebody itself.
+        // Without its password, or under another name than a member's, nobody streams.
         const isLetIn = credential !== null && credential.epoch === follow.epoch && credential.host === follow.host && marker !== null;
-        if (!isLetIn || upstream.rendered.follow !== null || !source.directory.slots.has(follow.slot)) {
+        if (!isLetIn || !source.directory.slots.has(follow.slot)) {
           receiver.end();
           return;
         }

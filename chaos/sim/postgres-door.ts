@@ -182,7 +182,6 @@ export class PostgresDoor {
     // A receiver that follows somebody else is told to go when the startup process has read the new settings.
     life.process.after(node.random.skewed(0.5, 8), () => {
       if (node.rendered.follow !== target) return;
-      for (const sender of [...life.senders]) sender.terminate();
       life.receiver?.end();
       node.wantReceiver();
     });

@@ -1,5 +1,4 @@
-// How nodes come back after somebody else has taken over. A deposed primary's WAL goes on where nobody followed: it rewinds, after that tail has been
-// archived; when it cannot, it clones. A standby that missed it all keeps its data.
+// How a deposed primary comes back: its WAL goes on where nobody followed. It rewinds, after that tail has been archived; when it cannot, it clones.
 import { execFileSync } from 'node:child_process';
 import { existsSync, readdirSync, readFileSync, rmSync } from 'node:fs';
 import { join } from 'node:path';
@@ -74,44 +73,6 @@ describe('a deposed primary whose WAL went astray', () => {
     expect(archives(leader).length).toBeGreaterThan(0);
   });
 });
-
-describe('a standby whose agent was away during a planned move', () => {
-  test('gets nothing from its former leader, which is a standby by then, and follows the new one with the data it has', async () => {
-    await cluster.untilWhole();
-    const leader = await cluster.leader();
-    const [target = '', away = ''] = cluster
-      .describe()
-      .nodes.map(({ name }) => name)
-      .filter((name) => name !== leader);
-    const before = await cluster.status(away);
-    const clones = clonesOf(away);
-    cluster.hold(away);
-    kill(before.pids.agent ?? 0, 'SIGKILL');
-    expect((await cluster.cli('switchover', '--to', target, '--yes')).code).toBe(0);
-    await until(`${leader} streams from ${target}`, 15_000, async () => (await sendersOf(target)).length === 1);
-    await query(cluster.uri, `INSERT INTO tail SELECT id, true FROM generate_series(1, ${String(ROWS)}) AS id`);
-    const refusals = refusedBy(leader);
-    await until(`${away} has asked ${leader} in vain`, 15_000, async () => Promise.resolve(refusedBy(leader) > refusals));
-    expect(await sendersOf(leader)).toEqual([]);
-    cluster.release(away);
-    await cluster.untilWhole();
-    expect((await cluster.status(away)).member).toBe(before.member);
-    expect(clonesOf(away)).toBe(clones);
-    await until('it has everything', 5_000, async () => {
-      const [there, here] = await Promise.all([counts(uriOf(away)), counts(cluster.uri)]);
-      return there['acknowledged'] === here['acknowledged'];
-    });
-  });
-});
-
-async function sendersOf(name: string): Promise<readonly Record<string, unknown>[]> {
-  return query(uriOf(name), 'SELECT pid FROM pg_stat_replication');
-}
-
-function refusedBy(name: string): number {
-  const log = readFileSync(join(cluster.dir, 'nodes', name, 'state', 'log', 'postgres.log'), 'utf8');
-  return log.split('pg_hba.conf rejects replication connection').length - 1;
-}
 
 /** Freezes everything that carries WAL away, then commits without waiting for anybody. The senders stay frozen: they die with their server. */
 async function writeToNobody(name: string, ...statements: readonly string[]): Promise<void> {

@@ -3,8 +3,8 @@ import { renderHba } from '../../../../agent/postgres/hba.ts';
 
 const client = 'host all all 10.0.0.0/8 scram-sha-256';
 
-function rules(open: boolean, givesWal = true): readonly string[] {
-  return renderHba({ open, givesWal }, [client])
+function rules(open: boolean): readonly string[] {
+  return renderHba(open, [client])
     .split('\n')
     .filter((line) => line !== '' && !line.startsWith('#'));
 }
@@ -24,16 +24,5 @@ describe('pg_hba.conf', () => {
 
   it('asks everybody for a password', () => {
     expect(rules(true).every((line) => /(scram-sha-256|reject)$/.test(line))).toBe(true);
-  });
-
-  it.each([true, false])('gives nobody WAL who would stream through a standby that follows somebody itself (open: %s)', (open) => {
-    const isReplication = (line: string): boolean => line.startsWith('host replication ');
-    expect(rules(open, true).filter(isReplication)).toHaveLength(2);
-    expect(rules(open, false)).toEqual(rules(open, true).filter((line) => !isReplication(line)));
-    // Whatever the operator's lines say.
-    const last = rules(open, false).findIndex((line) => line.startsWith('host all,replication ') && line.endsWith(' all reject'));
-    expect(rules(open, false).indexOf(client)).not.toBe(0);
-    expect(last).toBeGreaterThan(0);
-    if (open) expect(last).toBeLessThan(rules(open, false).indexOf(client));
   });
 });
