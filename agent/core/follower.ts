@@ -18,6 +18,8 @@ import { keepSlots } from './slots.ts';
 
 /** A standby that cannot stream for this long from a healthy primary is missing WAL that the primary no longer has. */
 const NOT_STREAMING_LIMIT_MS = 15_000;
+/** Most crash recoveries are over by then, and one that is not goes on from where it was. */
+const STARTED_FOR_ANOTHER_LIMIT_MS = 5_000;
 /** It was started and did not come up, or is no data directory: what another copy may mend. A full disk, a busy port or a permission it does not. */
 const OF_THE_DATA = ['PGB-1313', 'PGB-1106'] as const;
 /** How long a standby that nobody waits for lets a promotion have the machine; far more than one takes. */
@@ -38,7 +40,7 @@ export function decideAsFollower(facts: Facts, memory: Memory, present: Present)
     case 'stopped':
       return file.dir === 'ok' ? startAgain(facts, atRest, present) : finishRebuilding(facts, atRest, record);
     case 'starting':
-      return decision(memory, 'following', 'PostgreSQL is starting');
+      return waitToOpen(facts, memory, record);
     case 'silent':
       if (server.state.code !== undefined) return alarmed(memory, `${server.state.code} ${server.state.why}`);
       // A rebuilding cut short can leave what nobody can read; the clone itself refuses while a process still works in there.
@@ -273,6 +275,24 @@ function rest(facts: Facts, memory: Memory, record: LeaderRecord): Decision {
 function isAboutToInherit({ store, self }: Facts, { epoch, mode }: LeaderRecord): boolean {
   const { operation } = store;
   return mode === 'quorum' && operation !== null && isOpen(operation) && operation.to === self.member && operation.epoch === epoch;
+}
+
+/**
+ * One that was rewound, cloned or killed may need WAL before it opens, and gets it from whom it was told to follow when it was started. That leader may be gone
+ * for good by now, or a promise has cut it off: it would wait for ever. Started anew it is looked at again, and told of the leader of today.
+ */
+function waitToOpen(facts: Facts, memory: Memory, record: LeaderRecord): Decision {
+  const isTold = facts.following?.epoch === record.epoch && facts.following.holder === record.holder;
+  const isForAnother = !isTold && mayFollow(facts, record) && isLed(facts, record) && facts.job?.kind !== 'promise';
+  const since = isForAnother ? (memory.notStreamingSinceMs ?? facts.nowMs) : null;
+  if (since !== null && facts.reached(since + STARTED_FOR_ANOTHER_LIMIT_MS))
+    return decision(
+      { ...memory, notStreamingSinceMs: null },
+      'following',
+      `PostgreSQL is starting, and was not told to follow ${nameOf(record.holder)}: starting it anew`,
+      job({ kind: 'kill', why: 'started for another leader' }),
+    );
+  return decision({ ...memory, notStreamingSinceMs: since }, 'following', 'PostgreSQL is starting');
 }
 
 function waitToStream(facts: Facts, memory: Memory, record: LeaderRecord): Decision {

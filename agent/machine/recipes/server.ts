@@ -23,8 +23,10 @@ export function* startStandby(bench: Bench, { record, follow: attach, unfit }: E
     const saved = yield* save(accepting(record));
     if (saved.kind === 'failed') return saved;
   }
+  // From the first moment: it may have to wait for that one's WAL before it opens, and what it waits for must be known.
+  if (target !== null) situation.following = { epoch: record.epoch, holder: record.holder };
   const outcome = yield* ask<'start'>({ kind: 'start', as: { kind: 'standby', follow: target, resting: { kind: 'placeholder' } } });
-  if (outcome.kind === 'done' && target !== null) situation.following = { epoch: record.epoch, holder: record.holder };
+  if (outcome.kind === 'failed') situation.following = null;
   return outcome;
 }
 

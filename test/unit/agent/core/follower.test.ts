@@ -206,3 +206,42 @@ describe('what a member of the set rests on (P7.6)', () => {
     }
   });
 });
+
+describe('a standby that is still starting', () => {
+  const leads = peersOf(peerOf(N1, { leads: true }));
+  const starting = (change: Partial<Facts>, sinceMs: number | null = NOW_MS - 5_000): Decision =>
+    decide(factsOf({ server: { state: { kind: 'starting' }, seenAtMs: NOW_MS }, peers: leads, following: null, ...change }), {
+      ...EMPTY_MEMORY,
+      notStreamingSinceMs: sinceMs,
+    });
+  const anew = [{ kind: 'job', job: { kind: 'kill', why: 'started for another leader' } }];
+
+  test('is started anew when it was not told of the leader that serves: what it waits for may never come', () => {
+    expect(starting({}).actions).toEqual(anew);
+    expect(starting({ following: { epoch: epoch(3n), holder: N3 } }).actions).toEqual(anew);
+  });
+
+  test('is given time first', () => {
+    expect(starting({}, NOW_MS - 4_999).actions).toEqual([]);
+    const made = starting({}, null);
+    expect([made.actions, made.memory.notStreamingSinceMs]).toEqual([[], NOW_MS]);
+  });
+
+  test.each<readonly [string, Partial<Facts>]>([
+    ['was told of that leader', { following: { epoch: epoch(4n), holder: N1 } }],
+    ['has nobody who leads', { peers: peersOf(peerOf(N1, { leads: false })) }],
+    ['is giving a promise', { job: { kind: 'promise', sinceMs: NOW_MS - 5 } }],
+  ])('is left alone when it %s', (_, change) => {
+    const made = starting(change);
+    expect([made.actions, made.memory.notStreamingSinceMs]).toEqual([[], null]);
+  });
+
+  test('is left alone under a promise above the record: it may not follow that leader anyway', () => {
+    const facts = factsOf({ server: { state: { kind: 'starting' }, seenAtMs: NOW_MS }, peers: leads, following: null });
+    const made = decide(
+      { ...facts, file: { ...facts.file, promised: epoch(5n) } },
+      { ...EMPTY_MEMORY, notStreamingSinceMs: NOW_MS - 60_000 },
+    );
+    expect(made.actions.filter((action) => action.kind === 'job' && action.job.kind === 'kill')).toEqual([]);
+  });
+});
