@@ -35,7 +35,7 @@ export type RelayOptions = {
   readonly onClosed: () => void;
 };
 
-/** `stays`: somebody else took the wish back. `ended`: the session did. */
+/** `stays`: somebody else took the wish back, or it can never come true. `ended`: the session did. */
 export type Parking = 'parked' | 'stays' | 'ended';
 
 /** How long a client may take to read what the server said last, after the server has gone. */
@@ -90,6 +90,11 @@ export class Relay {
   /** Messages of the client that a server was given. */
   get forwardedCount(): number {
     return this.#forwarded;
+  }
+
+  /** WAL is streamed: the session never comes to rest. */
+  get isStream(): boolean {
+    return this.#flow?.boundary.isReplication === true;
   }
 
   /** The server has answered everything, and no transaction is open. */
@@ -229,6 +234,11 @@ export class Relay {
   #considerParked(): void {
     const flow = this.#flow;
     if (flow === null) return;
+    if (this.isStream) {
+      // Waited for, it would make every other client wait for as long as parking may take.
+      this.unpark();
+      return;
+    }
     if (this.#kept !== null) this.#forwardWhileParking(flow, this.#kept);
     if (flow.boundary.at !== 'boundary' || !flow.watch.atBoundary || !flow.walk.atBoundary) return;
     this.#mode = 'parked';

@@ -18,6 +18,7 @@ import { existsSync, readFileSync } from 'node:fs';
 import { dirname, join } from 'node:path';
 import { fileURLToPath } from 'node:url';
 import { ensureSystemTools } from './system-tools.mjs';
+import { clientVariables, ensureClients } from './toolchain-clients.mjs';
 import { ensureSpin, findCompiler } from './toolchain-spin.mjs';
 import { ensurePeers, peerVariables } from './toolchain-peers.mjs';
 import { ToolchainError, ensureToolchain } from './toolchain.mjs';
@@ -63,6 +64,7 @@ function testNeeds(projects) {
     build: wants('integration', 'e2e', 'containers'),
     toolchain: wants('integration', 'e2e'),
     tools: wants('e2e'),
+    clients: wants('e2e'),
     // Without a C compiler the test of the model says so and is skipped; everything else still runs.
     spin: wants('sim') && findCompiler() !== undefined,
   };
@@ -115,6 +117,11 @@ async function environment(needs) {
     Object.assign(env, peerVariables(found));
   }
   if (needs.tools) Object.assign(env, ensureSystemTools({ log }));
+  if (needs.clients) {
+    const found = ensureClients({ log });
+    for (const reason of Object.values(found.reasons)) log(`${reason}: its tests are skipped`);
+    Object.assign(env, clientVariables(found));
+  }
   if (needs.spin) {
     const { spin, compiler } = ensureSpin({ log });
     log(`Spin ${spin.version} (${spin.source}), C compiler ${compiler.path}`);

@@ -2,8 +2,19 @@
 // database and lists are never written. Knows about apt and shared libraries; knows nothing of what the packages are for.
 // A folder that was not finished never looks finished: everything is built beside the target and renamed at the end.
 import { execFileSync } from 'node:child_process';
-import { chmodSync, existsSync, mkdirSync, mkdtempSync, readdirSync, renameSync, rmSync, writeFileSync } from 'node:fs';
-import { basename, dirname, join } from 'node:path';
+import {
+  chmodSync,
+  existsSync,
+  mkdirSync,
+  mkdtempSync,
+  readdirSync,
+  readlinkSync,
+  renameSync,
+  rmSync,
+  symlinkSync,
+  writeFileSync,
+} from 'node:fs';
+import { basename, dirname, isAbsolute, join, relative } from 'node:path';
 
 const aptDeadlineMs = 300_000;
 
@@ -79,10 +90,24 @@ function unpackAll(archive, names, root, debs) {
     capture('dpkg-deb', ['-x', join(debs, file), root]);
     rmSync(join(debs, file));
   }
+  turnLinksInwards(root);
 }
 
-// Every folder under root that holds a shared library: what LD_LIBRARY_PATH has to name.
-function libraryDirs(root) {
+// A package's absolute links (Java's settings lie below /etc) mean the machine it is installed on. Unpacked they would lead to nothing, or to files of
+// another version, so they are made to mean the file beside them; what is not beside them stays the machine's.
+function turnLinksInwards(root) {
+  for (const entry of readdirSync(root, { recursive: true, withFileTypes: true })) {
+    if (!entry.isSymbolicLink()) continue;
+    const dir = entry.parentPath ?? entry.path;
+    const target = readlinkSync(join(dir, entry.name));
+    if (!isAbsolute(target) || !existsSync(join(root, target))) continue;
+    rmSync(join(dir, entry.name));
+    symlinkSync(relative(dir, join(root, target)), join(dir, entry.name));
+  }
+}
+
+/** Every folder under root that holds a shared library: what LD_LIBRARY_PATH has to name. */
+export function libraryDirs(root) {
   const dirs = new Set();
   for (const base of ['usr/lib', 'lib']) {
     if (!existsSync(join(root, base))) continue;

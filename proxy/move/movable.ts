@@ -50,6 +50,11 @@ export class Movable {
     return this.#parts.relay.forwardedCount;
   }
 
+  /** WAL is streamed. Its server ends it when it stops, after the last byte; a place elsewhere would be of no use to it. */
+  get isStream(): boolean {
+    return this.#parts.relay.isStream;
+  }
+
   /** Nothing is under way, and no transaction is open. */
   get isAtRest(): boolean {
     return this.#parts.relay.isAtRest;

@@ -88,6 +88,7 @@ export class SessionMove {
 
   /** While the client goes on: a session at the target, and for a client at rest what it needs there. Whatever fails is made up for later. */
   async prepare(to: Address, given: AbortSignal): Promise<void> {
+    if (this.#movable.isStream) return;
     const signal = AbortSignal.any([given, this.#movable.gone]);
     const credentials = await this.#learn(signal);
     if (credentials === null) return;

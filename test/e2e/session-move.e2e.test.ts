@@ -35,12 +35,6 @@ async function moveLeader(): Promise<void> {
   await cluster.untilWhole();
 }
 
-async function stage(): Promise<string | undefined> {
-  const reply = await fetch(`${cluster.node('n1').agentUrl}/cluster`);
-  const { operation } = (await reply.json()) as { readonly operation: { readonly stage: string } | null };
-  return operation?.stage;
-}
-
 type Watched = { readonly client: Client; readonly errors: string[]; readonly ended: Promise<void> };
 
 async function session(user = 'postgres', password?: string): Promise<Watched> {
@@ -132,7 +126,7 @@ describe('what a session has set', () => {
     const { client, errors } = await session();
     await client.query('create table if not exists slow (a int); begin; insert into slow values (1)');
     const moved = moveLeader();
-    await until('the clients are being parked', 20_000, async () => (await stage()) === 'parking');
+    await until('the clients are being parked', 20_000, async () => (await cluster.operationStage()) === 'parking');
     await client.query('insert into slow values (2); commit');
     await moved;
     expect(await one(client, 'select count(*)::int from slow')).toBe(2);

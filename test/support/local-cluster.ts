@@ -5,15 +5,19 @@ import { join } from 'node:path';
 import { fileURLToPath } from 'node:url';
 import { promisify } from 'node:util';
 import { Client } from 'pg';
+import { parse, stringify } from 'yaml';
 import { isClean, checkLedger } from '../../chaos/ledger/check.ts';
 import { CREATE_LEDGER, DEFAULT_LEDGER, Ledger } from '../../chaos/ledger/ledger.ts';
 import { acknowledgedAtMs, longestGap } from '../../chaos/ledger/outage.ts';
 import { readLedgerRows } from '../../chaos/ledger/read-rows.ts';
+import { layoutOf, type Layout } from '../../cli/local/layout.ts';
+import type { LocalPlan } from '../../cli/local/plan.ts';
+import { makePlan, writeFiles } from '../../cli/local/plan-file.ts';
 import type { ClusterStatus, NodeStatus } from '../../shared/domain/cluster-status.ts';
 import { monotonicMs } from '../../shared/runtime/clock.ts';
 import { sleep } from '../../shared/runtime/deadline.ts';
 
-const CLI = fileURLToPath(new URL('../../dist/cli/main.js', import.meta.url));
+export const CLI = fileURLToPath(new URL('../../dist/cli/main.js', import.meta.url));
 const run = promisify(execFile);
 
 type Described = {
@@ -32,6 +36,12 @@ type Described = {
 
 export type Listing = ClusterStatus & { readonly primaries: number; readonly streamingStandbys: number };
 
+/** What an operator would write into the file of every node, section by section. */
+type NodeSections = {
+  readonly postgres: { readonly parameters: Readonly<Record<string, string>>; readonly hba: readonly string[] };
+  readonly policy: Readonly<Record<string, number>>;
+};
+
 export class TestCluster {
   readonly dir: string;
   #described: Described;
@@ -42,8 +52,26 @@ export class TestCluster {
   }
 
   static async up(name: string, options: readonly string[] = []): Promise<TestCluster> {
-    const dir = `/tmp/pgbaton-e2e-${String(process.pid)}-${name}`;
-    rmSync(dir, { recursive: true, force: true });
+    const dir = emptyDir(name);
+    return TestCluster.#start(dir, options);
+  }
+
+  /** Three nodes whose files are written first and changed before anything starts; `prepare` may put more files beside them. */
+  static async upWith(name: string, prepare: (plan: LocalPlan, layout: Layout) => NodeSections): Promise<TestCluster> {
+    const layout = layoutOf(emptyDir(name));
+    const wishes = { nodes: 3, etcdMembers: 1, mode: 'quorum', namespaces: false, freezer: false, rwPort: null, roPort: null } as const;
+    const plan = await makePlan(wishes, process.env, process.getuid?.() ?? -1);
+    writeFiles(plan, layout);
+    const { postgres, policy } = prepare(plan, layout);
+    for (const node of plan.nodes) {
+      const file = layout.nodeConfig(node.name);
+      const yaml = parse(readFileSync(file, 'utf8')) as { readonly postgres: object; readonly policy: object };
+      writeFileSync(file, stringify({ ...yaml, postgres: { ...yaml.postgres, ...postgres }, policy: { ...yaml.policy, ...policy } }));
+    }
+    return TestCluster.#start(layout.dir, []);
+  }
+
+  static async #start(dir: string, options: readonly string[]): Promise<TestCluster> {
     const described = JSON.parse(
       (await cli(['local', 'up', '--detach', '-o', 'json', '--dir', dir, ...options], 120_000)).stdout,
     ) as Described;
@@ -125,6 +153,13 @@ export class TestCluster {
     }
   }
 
+  /** Of the switchover or failover under way; undefined when there is none. */
+  async operationStage(): Promise<string | undefined> {
+    const reply = await fetch(`${this.node('n1').agentUrl}/cluster`);
+    const { operation } = (await reply.json()) as { readonly operation: { readonly stage: string } | null };
+    return operation?.stage;
+  }
+
   hold(name: string): void {
     mkdirSync(join(this.dir, 'hold'), { recursive: true });
     writeFileSync(join(this.dir, 'hold', name), '');
@@ -145,6 +180,12 @@ export class TestCluster {
   async cli(...args: readonly string[]): Promise<{ readonly stdout: string; readonly code: number }> {
     return cli([...args, '--dir', this.dir], 60_000);
   }
+}
+
+function emptyDir(name: string): string {
+  const dir = `/tmp/pgbaton-e2e-${String(process.pid)}-${name}`;
+  rmSync(dir, { recursive: true, force: true });
+  return dir;
 }
 
 export function kill(pid: number, signal: NodeJS.Signals): void {

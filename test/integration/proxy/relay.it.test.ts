@@ -199,6 +199,25 @@ describe('a relay that is parked', () => {
     expect(await parking).toBe('parked');
   });
 
+  it.each(['has begun', 'begins meanwhile'])('is not waited for when a stream of WAL %s, and the stream goes on', async (how) => {
+    const [client, inner] = await pair();
+    const [near, far] = await pair();
+    const relay = relayBetween(inner, near);
+    near.pause();
+    relay.start(Buffer.concat([AUTH_OK, READY]), Buffer.alloc(0));
+    const heard = { client: '', server: '' };
+    client.on('data', (chunk) => (heard.client += chunk.toString('latin1')));
+    far.on('data', (chunk) => (heard.server += chunk.toString('latin1')));
+    client.write(message('Q', 'START_REPLICATION 0/0\0'));
+    await until('the server is asked', 5_000, () => heard.server.includes('START'));
+    const early = how === 'begins meanwhile' ? relay.park() : null;
+    far.write(Buffer.concat([message('W', Buffer.from([0, 0, 0])), message('d', 'some WAL')]));
+    await until('the stream has begun', 5_000, () => heard.client.includes('some WAL'));
+    expect(await (early ?? relay.park())).toBe('stays');
+    client.write(message('d', 'some reply'));
+    await until('the stream goes on', 5_000, () => heard.server.includes('some reply'));
+  });
+
   it('tells its client the error when it is cut', async () => {
     const [client, inner] = await pair();
     const server = await EchoServer.start(() => 0);

@@ -62,3 +62,18 @@ describe('a server that does not answer the audit', () => {
     await preparing;
   });
 });
+
+it('a stream of WAL is given no place elsewhere, is not waited for, and goes on', async () => {
+  const made = await ride(cleanups);
+  made.client.send(message('Q', 'START_REPLICATION 0/0\0'));
+  await until('the server is asked', 5_000, () => made.first.heard[0]?.includes('START') === true);
+  made.first.sockets[0]?.write(message('W', Buffer.from([0, 0, 0])));
+  await made.client.untilMessage('W');
+  const move = moveOf(made);
+  await move.prepare({ host: '127.0.0.1', port: made.next.port }, NEVER);
+  const deadline = AbortSignal.timeout(60_000);
+  await move.leave(deadline);
+  expect([deadline.aborted, move.isParked, made.next.sockets.length, made.deposed.length]).toEqual([false, false, 0, 0]);
+  made.first.sockets[0]?.write(message('d', 'some WAL'));
+  await made.client.untilMessage('d');
+});

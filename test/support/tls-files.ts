@@ -1,7 +1,7 @@
 /** A certificate of one's own for 127.0.0.1, with its key, in a folder that goes with the test. */
 import { execFileSync } from 'node:child_process';
 import { join } from 'node:path';
-import type { TlsFiles } from '../../../proxy/client-tls.ts';
+import type { TlsFiles } from '../../proxy/client-tls.ts';
 
 export function writeCertificate(dir: string, name: string): TlsFiles {
   const [certFile, keyFile] = [join(dir, `${name}.crt`), join(dir, `${name}.key`)];
@@ -11,6 +11,8 @@ export function writeCertificate(dir: string, name: string): TlsFiles {
     '-x509',
     '-subj',
     '/CN=127.0.0.1',
+    '-addext',
+    'subjectAltName=IP:127.0.0.1',
     '-days',
     '2',
     '-nodes',
