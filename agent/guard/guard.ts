@@ -10,6 +10,7 @@ import { join } from 'node:path';
 import { unreachable } from '../../shared/assert.ts';
 import { messageOf, systemErrorCode } from '../../shared/errors.ts';
 import { monotonicMs } from '../../shared/runtime/clock.ts';
+import { makeOrdinary } from '../../shared/runtime/priority.ts';
 import { readNodeFile } from '../node-file/node-file-store.ts';
 import { changeRight, mustFence, whyNotPrimary, type Right } from './deadline.ts';
 import { DISK_DEADLINE_MS, exists, inTime } from './in-time.ts';
@@ -198,6 +199,7 @@ export class Guard {
     child.once('error', (error) => this.#onEnd(child, null, messageOf(error)));
     child.once('exit', (code, signal) => this.#onEnd(child, code, signal));
     if (child.pid === undefined) return;
+    makeOrdinary(child.pid);
     this.#exited = null;
     this.#running = {
       process: child,

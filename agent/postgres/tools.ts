@@ -5,6 +5,7 @@
  */
 import { spawn } from 'node:child_process';
 import { monotonicMs } from '../../shared/runtime/clock.ts';
+import { makeOrdinary } from '../../shared/runtime/priority.ts';
 import { program, type LocalContext } from './context.ts';
 
 export type ToolCall = {
@@ -44,6 +45,7 @@ export async function runTool(context: LocalContext, call: ToolCall): Promise<To
       detached: true,
       stdio: ['pipe', 'pipe', 'pipe'],
     });
+    if (child.pid !== undefined) makeOrdinary(child.pid);
     const limit = call.outputCharsMax ?? OUTPUT_CHARS_MAX;
     let stdout = '';
     let stderr = '';

@@ -1,12 +1,13 @@
 // The life of one cluster of three, fault after fault, with a ledger through the proxy. Between faults it must heal unaided.
 import { appendFileSync, mkdtempSync, readdirSync, readFileSync, rmSync } from 'node:fs';
-import { tmpdir } from 'node:os';
+import { getPriority, setPriority, tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { afterAll, beforeAll, describe, expect, test, vi } from 'vitest';
 import { readRecording } from '../../agent/loop/recording.ts';
 import { replay } from '../../chaos/replay/replay.ts';
 import { isAlive } from '../../cli/local/processes.ts';
 import { sleep } from '../../shared/runtime/deadline.ts';
+import { URGENT } from '../../shared/runtime/priority.ts';
 import { kill, query, TestCluster, until, withLedger } from '../support/local-cluster.ts';
 
 let cluster: TestCluster;
@@ -23,6 +24,17 @@ afterAll(async () => {
   await cluster?.down();
   rmSync(recordings, { recursive: true, force: true });
 });
+
+/** Root of a container may not, for example. */
+function mayRaise(): boolean {
+  try {
+    setPriority(URGENT);
+    setPriority(0);
+    return true;
+  } catch {
+    return false;
+  }
+}
 
 async function others(): Promise<{ readonly leader: string; readonly standbys: readonly string[] }> {
   const listing = await cluster.untilWhole();
@@ -113,6 +125,13 @@ describe('a local cluster of three', () => {
     const { leader } = await others();
     expect((await cluster.cli('switchover', '--to', 'n9', '--yes')).code).not.toBe(0);
     expect((await cluster.cli('switchover', '--to', leader, '--yes')).code).toBe(3);
+  });
+
+  test('agents and guards go before the server, as far as they may', async () => {
+    const { agent, guard, postmaster } = (await cluster.status(await cluster.leader())).pids;
+    const own = getPriority();
+    const urgent = own === 0 && mayRaise() ? URGENT : own;
+    expect([agent, guard, postmaster].map((pid) => getPriority(pid ?? 0))).toEqual([urgent, urgent, own]);
   });
 
   test('restarting the leader’s agent touches PostgreSQL in no way', async () => {

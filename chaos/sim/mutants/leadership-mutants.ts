@@ -78,7 +78,7 @@ export const LEADERSHIP_MUTANTS: readonly Mutant[] = [
     sites: [
       { file: 'agent/machine/recipes/promote.ts', original: '() => rest(bench, record.set),', mutated: '() => DONE,' },
       { file: 'agent/machine/recipes/server.ts', original: "resting: { kind: 'placeholder' }", mutated: "resting: { kind: 'no-wait' }" },
-      { file: 'agent/core/follower.ts', original: 'others.length === record.set.members.length || others.length === 0', mutated: 'true' },
+      { file: 'agent/core/follower.ts', original: '!record.set.members.includes(member) || set.k === 0', mutated: 'true' },
     ],
   },
   {
