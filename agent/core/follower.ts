@@ -133,7 +133,7 @@ function startAgain(facts: Facts, memory: Memory, present: Present): Decision {
       return rejoin(facts, memory, record, `it does not start as a standby: ${failure.why}`);
     return decision(memory, 'rejoining', `start failed: ${failure?.why ?? ''}; trying again shortly`);
   }
-  if (isInTheWay(facts, present)) return decision(memory, 'rejoining', 'starting when the new leader serves');
+  if (isInTheWay(facts, present)) return decision(memory, 'rejoining', 'starting when the new leader has let its clients in');
   return decision(
     memory,
     'following',
@@ -147,8 +147,11 @@ function startAgain(facts: Facts, memory: Memory, present: Present): Decision {
  * waits for it. Those whom the promotion itself waits for are in the set.
  */
 function isInTheWay(facts: Facts, { record, firstSeenAtMs }: Present): boolean {
-  const { set, state } = record;
-  if (state.kind !== 'promoting' || set.k === 0 || set.members.includes(facts.self.member)) return false;
+  const { set, state, holder } = record;
+  if (set.k === 0 || set.members.includes(facts.self.member)) return false;
+  // Serving by the record it has still to let its clients in, and all of them log in at once.
+  const isOpening = state.kind === 'serving' && facts.peers.get(nameOf(holder))?.servingAsPrimary !== true;
+  if (state.kind !== 'promoting' && !isOpening) return false;
   // Half a renewal at most, because every renewal is seen for the first time.
   return !facts.reached(firstSeenAtMs + Math.min(PROMOTION_GRACE_MS, facts.self.policy.renewMs / 2));
 }

@@ -245,3 +245,38 @@ describe('a standby that is still starting', () => {
     expect(made.actions.filter((action) => action.kind === 'job' && action.job.kind === 'kill')).toEqual([]);
   });
 });
+
+describe('a stopped node that nobody waits for', () => {
+  const atRest = { kind: 'stopped', systemId: SYSTEM_ID, wasPrimary: false, cleanly: false, marker: N2 } as const;
+  const startsBeside = (
+    state: LeaderRecord['state'],
+    peers: Facts['peers'],
+    ageMs: number,
+    members: readonly MemberId[] = [N3],
+  ): boolean => {
+    const facts = factsOf(
+      { server: { state: { ...atRest, extent: { history: rootHistory(timelineId(1)), lsn: lsn(500n) } }, seenAtMs: NOW_MS }, peers },
+      { view: presentOf(recordOf({ state, set: memberSet(members, 1) }), ageMs) },
+      N2,
+    );
+    return decide(facts, EMPTY_MEMORY).actions.some((action) => action.kind === 'job' && action.job.kind === 'start-standby');
+  };
+  const closed = peersOf(peerOf(N1, { servingAsPrimary: false, leads: true }));
+  const open = peersOf(peerOf(N1, { servingAsPrimary: true }));
+
+  test('starts when the new leader has let its clients in, and not in their way', () => {
+    expect(startsBeside({ kind: 'promoting' }, closed, 100)).toBe(false);
+    expect(startsBeside({ kind: 'serving' }, closed, 100)).toBe(false);
+    expect(startsBeside({ kind: 'serving' }, open, 100)).toBe(true);
+  });
+
+  test('waits for that half a renewal at most', () => {
+    expect(startsBeside({ kind: 'promoting' }, closed, 500)).toBe(true);
+    expect(startsBeside({ kind: 'serving' }, new Map(), 500)).toBe(true);
+    expect(startsBeside({ kind: 'serving' }, new Map(), 499)).toBe(false);
+  });
+
+  test('starts at once when it is one of those whom the promotion waits for', () => {
+    expect(startsBeside({ kind: 'promoting' }, closed, 100, [N2, N3])).toBe(true);
+  });
+});
