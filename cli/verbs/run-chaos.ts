@@ -15,6 +15,7 @@ type Flags = {
   readonly minutes?: number;
   readonly backend: 'processes' | 'namespaces' | 'containers';
   readonly etcdMembers: 1 | 3;
+  readonly workload: 'ledger' | 'bank' | 'list-append' | 'all';
   readonly json?: boolean;
   readonly report?: string;
   readonly keep?: boolean;
@@ -65,14 +66,19 @@ function addSettings(command: Command, whatTrialsAre: string, trials: number): C
         .default('processes'),
     )
     .option('--etcd-members <n>', 'etcd members, 1 or 3', oneOrThree, 3)
+    .addOption(
+      new Option('--workload <w>', 'what runs beside the ledger, which always runs: ledger: nothing')
+        .choices(['ledger', 'bank', 'list-append', 'all'])
+        .default('ledger'),
+    )
     .option('--json', 'the report with every trial as one line of JSON on stdout')
     .option('--report <dir>', 'a directory for report.html, report.json, and the logs of bad or slow trials')
     .option('--keep', 'leave the directories with data and logs behind')
     .addHelpText('after', EXIT_CODES);
 }
 
-function settingsOf({ trials, seed, minutes, backend, etcdMembers, json = false, report, keep = false }: Flags) {
-  return { trials, seed: seed ?? null, minutes: minutes ?? null, backend, etcdMembers, json, report: report ?? null, keep };
+function settingsOf({ trials, seed, minutes, backend, etcdMembers, workload, json = false, report, keep = false }: Flags) {
+  return { trials, seed: seed ?? null, minutes: minutes ?? null, backend, etcdMembers, workload, json, report: report ?? null, keep };
 }
 
 function aboveZero(text: string): number {
