@@ -29,10 +29,12 @@ th:first-child, td:first-child, .told td:last-child { text-align: left; } tbody 
 .bad { color: var(--bad); font-weight: 600; }
 ul { margin: .4rem 0; padding-left: 1.2rem; }
 details { border-top: 1px solid var(--rule); margin-top: .6rem; padding-top: .6rem; }
+details.flaws ul { max-height: 24rem; overflow-y: auto; }
 details details { border: 0; margin: 0; padding: .25rem 0; }
 summary { cursor: pointer; } summary:focus-visible { outline: 2px solid var(--writes); outline-offset: 2px; }
 svg { display: block; width: 100%; font: 11px system-ui, sans-serif; }
 svg svg { overflow: hidden; }
+@media (max-width: 40rem) { svg .axis text:nth-of-type(even) { display: none; } }
 svg text { fill: var(--ink); } svg .axis text, svg text.quiet { fill: var(--quiet); } svg .axis line { stroke: var(--rule); }
 .dot { fill: var(--writes); fill-opacity: .8; } .dot.slow { fill: var(--bad); } .dot.open { fill: none; stroke: var(--bad); stroke-width: 2; }
 .bound { stroke: var(--bound); stroke-dasharray: 4 3; } .struck { stroke: var(--fault); stroke-width: 2; }
