@@ -55,7 +55,7 @@ export const FLAW_SAYS: Readonly<Record<FlawKind, string>> = {
   lost: 'acknowledged and lost',
   doubled: 'there more often than sent',
   phantom: 'there or read, and should not be',
-  torn: 'torn: a part without the rest',
+  torn: 'of which only a part was seen',
   negative: 'balances below nothing',
   unbalanced: 'balances that their transfers do not make',
   'not-prefix': 'reads that are no beginning of the final order',

@@ -23,7 +23,8 @@ dl { display: grid; grid-template-columns: max-content 1fr; gap: .15rem 1rem; ma
 table { border-collapse: collapse; font-variant-numeric: tabular-nums; width: 100%; font-size: .9em; }
 th, td { padding: .3rem .5rem; text-align: right; border-bottom: 1px solid var(--rule); white-space: nowrap; }
 th { font-weight: 600; color: var(--quiet); vertical-align: bottom; white-space: normal; font-size: .85em; }
-th:first-child, td:first-child { position: sticky; left: 0; background: var(--panel); }
+th:first-child, td:first-child { position: sticky; left: 0; background: var(--panel); white-space: normal; min-width: 7rem; }
+.told td:first-child { white-space: nowrap; min-width: 0; }
 th:first-child, td:first-child, .told td:last-child { text-align: left; } tbody tr:last-child td { border-bottom: 0; }
 .told td:last-child { white-space: normal; width: 100%; }
 .bad { color: var(--bad); font-weight: 600; }

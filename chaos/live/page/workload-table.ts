@@ -5,7 +5,7 @@ import type { WorkloadRow } from '../workload-rows.ts';
 import { figure, mustBeNone } from './figure.ts';
 import { markup, type Content, type Markup } from './markup.ts';
 
-const HEADINGS = ['scenario', 'workload', 'acknowledged', 'unknown', 'of these there', 'reads', 'not looked at', ...FLAW_KINDS];
+const HEADINGS = ['scenario', 'workload', 'acknowledged', 'unknown', 'unknown, and there', 'reads', 'not looked at', ...FLAW_KINDS];
 
 /** Nothing where the ledger ran alone. */
 export function workloadTable(rows: readonly Row[]): Markup {

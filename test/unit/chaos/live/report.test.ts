@@ -47,7 +47,7 @@ describe('the report', () => {
     ]);
     const table = tableOf(report([{ scenario: nodeKillSample, trials: [goodTrial, bad] }]));
     expect(table).toMatch(/\| node-kill +\| bank +\| 400 +\| 4 +\| 2 +\| 180 +\| 0 +\| 0 +\| 0 +\| 2 +\|/);
-    expect(table).toContain('trial 2: bank: 2 torn');
+    expect(table).toContain('trial 2: bank: 2 of which only a part was seen');
   });
 
   it('says nothing of workloads where the ledger ran alone', () => {
