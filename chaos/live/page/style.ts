@@ -20,10 +20,10 @@ h1 + .verdict { border: 2px solid currentcolor; border-radius: .35rem; padding: 
 dl { display: grid; grid-template-columns: max-content 1fr; gap: .15rem 1rem; margin: 1rem 0; } dt { color: var(--quiet); } dd { margin: 0; }
 .panel { background: var(--panel); border: 1px solid var(--rule); border-radius: .5rem; padding: 1rem 1.1rem; margin: 1rem 0; }
 .scroll { overflow-x: auto; }
-table { border-collapse: collapse; font-variant-numeric: tabular-nums; width: 100%; font-size: .9em; }
+table { border-collapse: separate; border-spacing: 0; font-variant-numeric: tabular-nums; width: 100%; font-size: .9em; }
 th, td { padding: .3rem .5rem; text-align: right; border-bottom: 1px solid var(--rule); white-space: nowrap; }
 th { font-weight: 600; color: var(--quiet); vertical-align: bottom; white-space: normal; font-size: .85em; }
-th:first-child, td:first-child { position: sticky; left: 0; background: var(--panel); white-space: normal; min-width: 7rem; }
+th:first-child, td:first-child { position: sticky; left: 0; background: var(--panel); white-space: normal; min-width: 8.5rem; }
 .told td:first-child { white-space: nowrap; min-width: 0; }
 th:first-child, td:first-child, .told td:last-child { text-align: left; } tbody tr:last-child td { border-bottom: 0; }
 .told td:last-child { white-space: normal; width: 100%; }
