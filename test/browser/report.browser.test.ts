@@ -17,12 +17,13 @@ const WIDTHS_PX = [360, 800, 1_400];
 const SCHEMES = ['light', 'dark'] as const;
 
 describe.skipIf(BROWSER === null)('the report in a browser', () => {
-  const dir = mkdtempSync(join(tmpdir(), 'pgbaton-looked-at-'));
+  let dir = '';
   let opened: OpenBrowser | null = null;
   let report: Report = forged();
   let url = '';
 
   beforeAll(async () => {
+    dir = mkdtempSync(join(tmpdir(), 'pgbaton-looked-at-'));
     const real = played(join(dir, 'real'));
     report = { ...real, rows: [...real.rows, ...report.rows], trials: [...real.trials, ...report.trials], verdict: 'fail' };
     url = pathToFileURL(writeReport(dir, report)).href;

@@ -16,14 +16,22 @@ export async function openBrowser(executablePath: string): Promise<OpenBrowser> 
   const home = mkdtempSync(join(tmpdir(), 'pgbaton-browser-'));
   const config = join(home, 'fonts.conf');
   writeFileSync(config, fontConfig(executablePath, home));
-  const browser = await chromium.launch({ executablePath, env: { ...process.env, HOME: home, FONTCONFIG_FILE: config } });
-  return {
-    browser,
-    close: async () => {
-      await browser.close();
-      rmSync(home, { recursive: true, force: true });
-    },
+  const remove = (): void => {
+    rmSync(home, { recursive: true, force: true });
   };
+  try {
+    const browser = await chromium.launch({ executablePath, env: { ...process.env, HOME: home, FONTCONFIG_FILE: config } });
+    return {
+      browser,
+      close: async () => {
+        await browser.close();
+        remove();
+      },
+    };
+  } catch (error) {
+    remove();
+    throw error;
+  }
 }
 
 /** An unpacked browser has its fonts beside it, where no system looks for any. */
