@@ -12,7 +12,7 @@ import { fileURLToPath } from 'node:url';
 
 const root = dirname(dirname(fileURLToPath(import.meta.url)));
 const standard = ['unit', 'sim', 'integration', 'e2e'];
-const known = [...standard, 'containers'];
+const known = [...standard, 'containers', 'browser'];
 
 function vitest(project, reportFile, extra) {
   const args = [

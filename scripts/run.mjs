@@ -18,6 +18,7 @@ import { existsSync, readFileSync } from 'node:fs';
 import { dirname, join } from 'node:path';
 import { fileURLToPath } from 'node:url';
 import { ensureSystemTools } from './system-tools.mjs';
+import { ensureBrowser } from './toolchain-browser.mjs';
 import { clientVariables, ensureClients } from './toolchain-clients.mjs';
 import { ensureSpin, findCompiler } from './toolchain-spin.mjs';
 import { ensurePeers, peerVariables } from './toolchain-peers.mjs';
@@ -61,12 +62,14 @@ function testNeeds(projects) {
   const all = projects.length === 0;
   const wants = (...names) => all || names.some((name) => projects.includes(name));
   return {
-    build: wants('integration', 'e2e', 'containers'),
-    toolchain: wants('integration', 'e2e'),
+    build: wants('integration', 'e2e', 'containers', 'browser'),
+    toolchain: wants('integration', 'e2e', 'browser'),
     tools: wants('e2e'),
     clients: wants('e2e'),
     // Without a C compiler the test of the model says so and is skipped; everything else still runs.
     spin: wants('sim') && findCompiler() !== undefined,
+    // Not part of all: a browser unpacked is more than two hundred megabytes.
+    browser: projects.includes('browser'),
   };
 }
 
@@ -127,7 +130,21 @@ async function environment(needs) {
     log(`Spin ${spin.version} (${spin.source}), C compiler ${compiler.path}`);
     Object.assign(env, { PGBATON_SPIN: spin.path, PGBATON_CC: compiler.path });
   }
+  if (needs.browser) Object.assign(env, browserVariable());
   return env;
+}
+
+// Without a browser its test says so and is skipped.
+function browserVariable() {
+  try {
+    const { path, version, source } = ensureBrowser({ log });
+    log(`Chromium ${version} (${source})`);
+    return { PGBATON_BROWSER: path };
+  } catch (error) {
+    if (!(error instanceof ToolchainError)) throw error;
+    log(error.message);
+    return {};
+  }
 }
 
 // A terminal sends Ctrl-C to the whole foreground group, so the child already has it; forwarding it too would look like

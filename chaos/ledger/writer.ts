@@ -2,13 +2,12 @@
  * One client that inserts numbered rows and remembers what came of each. It must stay as naive as a client: it knows nothing of nodes, leaders or
  * faults, and never repeats an attempt. Every row is asked, inside its own transaction, who serves it.
  */
-import { Socket } from 'node:net';
-import { Client, type ClientConfig } from 'pg';
 import { monotonicMs } from '../../shared/runtime/clock.ts';
 import { sleep, withDeadline } from '../../shared/runtime/deadline.ts';
-import { isCancelledWait, isReadOnlyRefusal, outcomeOfFailure } from './classify.ts';
+import { isReadOnlyRefusal, outcomeOfFailure } from './classify.ts';
 import type { Outcome, Served } from './entry.ts';
 import type { History } from './history.ts';
+import { closeSession, openSession, type Session } from './session.ts';
 
 export type WriterOptions = {
   readonly writer: number;
@@ -36,58 +35,30 @@ const INSERT = `INSERT INTO pgbaton_ledger (writer, seq) VALUES ($1, $2) RETURNI
   left(pg_walfile_name(pg_current_wal_insert_lsn()), 8) AS timeline,
   coalesce(host(inet_server_addr()), 'local') || ':' || coalesce(inet_server_port(), 0) AS server,
   pg_current_wal_insert_lsn()::text AS lsn, pg_backend_pid() AS pid`;
-/** A standby refuses every row of a session that stays; its log is not the place to count them. */
-const QUIET = '-c log_min_messages=fatal';
-const GOODBYE_MS = 1_000;
 
 type ServedRow = { readonly timeline: string; readonly server: string; readonly lsn: string; readonly pid: number };
 type Attempted = { readonly outcome: Outcome; readonly served: Served | null; readonly error: unknown };
 
 export async function runWriter(options: WriterOptions, history: History, endings: Endings): Promise<void> {
   for (let seq = 0; !endings.stop.aborted;) {
-    const session = await openSession(options, history, endings.abandon);
+    const session = await open(options, history, endings.abandon);
     if (session === null) {
       await sleep(options.retryMs, endings.stop);
       continue;
     }
     seq = await writeUntilBroken(session, { ...options, history, endings, firstSeq: seq });
-    await close(session);
+    await closeSession(session);
     if (!endings.stop.aborted) await sleep(options.session === 'fresh' ? options.paceMs : options.retryMs, endings.stop);
   }
 }
 
-type Session = {
-  readonly client: Client;
-  readonly socket: Socket;
-  /** Set by a warning that arrives during a statement. */
-  cancelledWait: boolean;
-};
-
-async function openSession(options: WriterOptions, history: History, abandon: AbortSignal): Promise<Session | null> {
+/** Null: there is none, and the history knows why. */
+async function open(options: WriterOptions, history: History, abandon: AbortSignal): Promise<Session | null> {
   const { connectionString, patienceMs, writer, route, onReadOnly } = options;
-  const socket = new Socket();
-  const client = new Client({
-    connectionString,
-    connectionTimeoutMillis: patienceMs,
-    application_name: `pgbaton-ledger-${String(writer)}`,
-    keepAlive: true,
-    stream: () => socket,
-    ...(onReadOnly.kind === 'stay' ? { options: QUIET } : {}),
-  } as ClientConfig);
-  const session: Session = { client, socket, cancelledWait: false };
-  // Without a listener an idle session that breaks would end the process. The next statement tells the same story.
-  client.on('error', () => undefined);
-  client.on('notice', (notice) => {
-    if (isCancelledWait(notice)) session.cancelledWait = true;
-  });
-  try {
-    const opened = await withDeadline(async () => client.connect(), patienceMs, abandon);
-    if (opened.kind === 'done') return session;
-    if (opened.kind === 'timed-out') throw new Error(`no session within ${String(patienceMs)} ms`);
-  } catch (error) {
-    history.note({ writer, route, phase: 'connect' }, error);
-  }
-  await close(session);
+  const name = `pgbaton-ledger-${String(writer)}`;
+  const opening = await openSession({ connectionString, name, patienceMs, isQuiet: onReadOnly.kind === 'stay' }, abandon);
+  if (opening.kind === 'open') return opening.session;
+  if (opening.kind === 'failed') history.note({ writer, route, phase: 'connect' }, opening.error);
   return null;
 }
 
@@ -137,11 +108,4 @@ async function attempt(
   } catch (error) {
     return { outcome: outcomeOfFailure(error, true), served: null, error };
   }
-}
-
-/** A broken or silent session cannot say goodbye; nobody waits for it longer than a second. */
-async function close({ client, socket }: Session): Promise<void> {
-  await withDeadline(async () => client.end(), GOODBYE_MS).catch(() => undefined);
-  // A peer that is frozen or cut off answers nothing, and its connection would keep this process alive.
-  socket.destroy();
 }

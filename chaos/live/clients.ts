@@ -3,7 +3,6 @@
  * every row. Past the proxy: writers that stay connected to each node, so that what a frozen or cut-off primary acknowledges is seen by sessions
  * that were there before it was frozen.
  */
-import { setMaxListeners } from 'node:events';
 import { sleep } from '../../shared/runtime/deadline.ts';
 import { monotonicMs } from '../../shared/runtime/clock.ts';
 import { directUri, type Field } from '../faults/ground.ts';
@@ -11,6 +10,8 @@ import type { Entry } from '../ledger/entry.ts';
 import { History, type ClientError } from '../ledger/history.ts';
 import type { WriterRange } from '../ledger/read-rows.ts';
 import { runWriter, type WriterOptions } from '../ledger/writer.ts';
+import { Crew } from '../workload/crew.ts';
+import type { Traffic } from '../workload/workload.ts';
 
 /** Numbers of writers that one trial may use. */
 export const WRITERS_PER_TRIAL = 100;
@@ -24,17 +25,15 @@ const RETRY_MS = 10;
 const PATIENCE_MS = 15_000;
 /** A session of a frozen node is to be there still when the node thaws. */
 const DIRECT_PATIENCE_MS = 120_000;
-/** How long a last row, and then attempts on their way, may take when the trial is over. */
+/** How long a last row may take when the trial is over. */
 const GRACE_MS = 3_000;
 const POLL_MS = 10;
 
-export class Clients {
+export class Clients implements Traffic {
   readonly range: WriterRange;
   readonly #options: readonly WriterOptions[];
   readonly #history = new History();
-  readonly #stop = new AbortController();
-  readonly #abandon = new AbortController();
-  #writers: Promise<unknown> = Promise.resolve();
+  readonly #crew = new Crew();
   #stoppedMs: number | null = null;
   #stopping: Promise<void> | null = null;
 
@@ -45,12 +44,7 @@ export class Clients {
   }
 
   start(): void {
-    const endings = { stop: this.#stop.signal, abandon: this.#abandon.signal };
-    // Every writer waits on both; Node warns of the eleventh listener as if it were a leak.
-    for (const signal of Object.values(endings)) setMaxListeners(2 * this.#options.length, signal);
-    this.#writers = Promise.all(this.#options.map((options) => runWriter(options, this.#history, endings)));
-    // Looked at in stop(); until then it must not count as unhandled.
-    this.#writers.catch(() => undefined);
+    this.#crew.start(this.#options.map((options) => async (endings) => runWriter(options, this.#history, endings)));
   }
 
   /**
@@ -66,17 +60,7 @@ export class Clients {
     const endMs = monotonicMs();
     this.#stoppedMs = endMs;
     while (!this.isSteadySince(endMs) && monotonicMs() - endMs < GRACE_MS) await sleep(POLL_MS);
-    this.#stop.abort();
-    const settled = new AbortController();
-    const waiting = sleep(GRACE_MS, settled.signal).then(() => {
-      this.#abandon.abort();
-    });
-    try {
-      await this.#writers;
-    } finally {
-      settled.abort();
-      await waiting;
-    }
+    await this.#crew.stop();
   }
 
   entries(): readonly Entry[] {

@@ -6,6 +6,7 @@ import type { Figures } from './measure.ts';
 import type { Bound, Demand } from './scenario.ts';
 import type { Finding, Told } from './stage.ts';
 import { summarize } from './statistics.ts';
+import { FLAW_SAYS, FLAW_KINDS, type WorkloadVerdict } from '../workload/workload.ts';
 
 export type Trial = {
   readonly scenario: string;
@@ -14,6 +15,8 @@ export type Trial = {
   readonly leader: string | null;
   /** Null: the trial did not come far enough to measure anything. */
   readonly figures: Figures | null;
+  /** Of what ran beside the ledger. */
+  readonly workloads: readonly WorkloadVerdict[];
   readonly findings: readonly Finding[];
   /** What the cluster did not reach in time; null when it reached everything. */
   readonly stopped: string | null;
@@ -27,15 +30,18 @@ export type Reason = { readonly kind: 'unsafe' | 'wrong' | 'slow'; readonly text
 /** Fewer acknowledgements than this prove that the clients did not really run. */
 const ACKNOWLEDGED_LEAST = 50;
 const DIRECT_LEAST = 10;
+/** The same of a workload beside the ledger, which is slow on purpose. */
+const TRANSACTIONS_LEAST = 20;
+const READS_LEAST = 5;
 
 /** What a single trial is judged by: safety first, then what the scenario demands. Times are for `judgeTimes`. */
-export function judgeTrial({ figures, findings, stopped, wholeAfterMs }: Trial, demand: Demand): readonly Reason[] {
+export function judgeTrial({ figures, workloads, findings, stopped, wholeAfterMs }: Trial, demand: Demand): readonly Reason[] {
   const reasons: Reason[] = [];
   if (stopped !== null) reasons.push({ kind: 'wrong', text: stopped });
   for (const { claim, holds, seen } of findings) if (!holds) reasons.push({ kind: 'wrong', text: `does not hold: ${claim} (${seen})` });
   if (wholeAfterMs === null) reasons.push({ kind: 'wrong', text: 'the cluster did not become whole again' });
   if (figures === null) return [...reasons, { kind: 'wrong', text: 'nothing was measured' }];
-  return [...reasons, ...unsafe(figures), ...misbehaved(figures, demand)];
+  return [...reasons, ...unsafe(figures), ...workloads.flatMap(unsafeWorkload), ...misbehaved(figures, demand)];
 }
 
 function unsafe({ data, epochs, vanished, divergedNodes, acknowledged, acknowledgedDirectly }: Figures): readonly Reason[] {
@@ -59,6 +65,16 @@ function unsafe({ data, epochs, vanished, divergedNodes, acknowledged, acknowled
     [divergedNodes.length > 0, `the rows of ${divergedNodes.join(', ')} are not those of the leader`],
   ];
   return found.filter(([bad]) => bad).map(([, text]) => ({ kind: 'unsafe', text }));
+}
+
+function unsafeWorkload({ workload, isRead, acknowledged, reads, flaws }: WorkloadVerdict): readonly Reason[] {
+  const found: readonly (readonly [bad: boolean, text: string])[] = [
+    [!isRead, 'what is there could not be read'],
+    [acknowledged < TRANSACTIONS_LEAST, `only ${String(acknowledged)} acknowledged transactions: its clients did not really run`],
+    [reads < READS_LEAST, `only ${String(reads)} acknowledged reads: nobody looked`],
+    ...FLAW_KINDS.map((kind) => [flaws[kind].length > 0, `${String(flaws[kind].length)} ${FLAW_SAYS[kind]}`] as const),
+  ];
+  return found.filter(([bad]) => bad).map(([, text]) => ({ kind: 'unsafe', text: `${workload}: ${text}` }));
 }
 
 export function phantomsOf(data: Figures['data']): number {

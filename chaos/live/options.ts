@@ -2,6 +2,7 @@
 import { UsageError } from '../../cli/usage-error.ts';
 import { SCENARIOS, scenarioNamed } from './catalogue.ts';
 import type { Backend, Scenario } from './scenario.ts';
+import type { WorkloadChoice } from './workloads.ts';
 
 export type Settings = {
   readonly trials: number;
@@ -9,6 +10,8 @@ export type Settings = {
   readonly minutes: number | null;
   readonly backend: Backend;
   readonly etcdMembers: 1 | 3;
+  /** What runs beside the ledger. */
+  readonly workload: WorkloadChoice;
   readonly double: boolean;
   readonly json: boolean;
   /** A directory. */
@@ -51,13 +54,13 @@ function scenariosOf({ names, all }: { readonly names: readonly string[]; readon
 
 /** The words after `pgbaton chaos` that do the same again. How many rounds fit into some minutes depends on the machine, so they are counted. */
 export function repeatArguments(request: Request, rounds: number): string {
-  const { trials, seed, minutes, backend, etcdMembers, double } = request.settings;
+  const { trials, seed, minutes, backend, etcdMembers, workload, double } = request.settings;
   const names = request.kind === 'random' ? [] : request.isEverything ? ['--all'] : request.scenarios.map(({ name }) => name);
   const words = [
     request.kind,
     ...names,
     ...['--trials', String(request.kind === 'random' ? Math.max(1, rounds) : trials)],
-    ...['--seed', seed, '--backend', backend, '--etcd-members', String(etcdMembers)],
+    ...['--seed', seed, '--backend', backend, '--etcd-members', String(etcdMembers), '--workload', workload],
     ...(request.kind === 'run' && minutes !== null ? ['--minutes', String(minutes)] : []),
     ...(double ? ['--double'] : []),
   ];

@@ -19,6 +19,15 @@ export function logsOf(dir: string, scenario: string, trial: number): string {
   return join(dir, 'logs', `${scenario}-${String(trial)}`);
 }
 
+/** What the clients of a workload lived through, an operation a line, beside the logs of its trial. */
+export function writeHistory(logs: string, workload: string, ops: readonly unknown[]): void {
+  writeFileSync(join(logs, `${workload}.history.jsonl`), ops.map((op) => `${JSON.stringify(op, withMaps)}\n`).join(''));
+}
+
+function withMaps(_: string, value: unknown): unknown {
+  return value instanceof Map ? Object.fromEntries(value) : value;
+}
+
 /** Returns the file to look at. */
 export function writeReport(dir: string, report: Report): string {
   writeFileSync(join(dir, 'report.json'), `${JSON.stringify(report)}\n`);

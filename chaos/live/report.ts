@@ -2,6 +2,8 @@
 import { judgeTimes, judgeTrial, needlessFailovers, phantomsOf, type Reason, type Trial } from './judge.ts';
 import type { Backend, Bound, Scenario } from './scenario.ts';
 import { summarize, type Summary } from './statistics.ts';
+import { FLAW_KINDS } from '../workload/workload.ts';
+import { workloadRows, type WorkloadRow } from './workload-rows.ts';
 
 export type Played = { readonly scenario: Scenario; readonly trials: readonly Trial[] };
 export type NotPlayed = { readonly scenario: string; readonly why: string };
@@ -26,6 +28,8 @@ export type Row = {
   readonly epochsRaised: Summary | null;
   readonly needless: number;
   readonly wholeAfterMs: Summary | null;
+  /** Of what ran beside the ledger, in all trials together. */
+  readonly workloads: readonly WorkloadRow[];
   readonly verdict: 'pass' | 'fail';
   readonly reasons: readonly Reason[];
 };
@@ -52,6 +56,7 @@ export function rowOf({ scenario, trials }: Played): Row {
     epochsRaised: summarize(measured.flatMap(({ epochsRaised }) => (epochsRaised === null ? [] : [epochsRaised]))),
     needless: sum(({ failovers }) => needlessFailovers(failovers, scenario.demand.failovers.most)),
     wholeAfterMs: summarize(trials.flatMap(({ wholeAfterMs }) => (wholeAfterMs === null ? [] : [wholeAfterMs]))),
+    workloads: workloadRows(trials),
     verdict: reasons.length === 0 ? 'pass' : 'fail',
     reasons,
   };
@@ -176,16 +181,32 @@ export function tableOf({ rows, notPlayed }: Pick<Report, 'rows' | 'notPlayed'>)
     String(row.wholeAfterMs?.max ?? '-'),
     row.verdict,
   ]);
-  const widths = HEADINGS.map((heading, at) => Math.max(heading.length, ...lines.map((line) => line[at]?.length ?? 0)));
-  const render = (cells: readonly string[]): string => `| ${cells.map((cell, at) => cell.padEnd(widths[at] ?? 0)).join(' | ')} |`;
   return [
-    render(HEADINGS),
-    render(widths.map((width) => '-'.repeat(width))),
-    ...lines.map(render),
+    ...gridOf(HEADINGS, lines),
+    ...workloadGrid(rows),
     ...notPlayed.map(({ scenario, why }) => `not played: ${scenario}: ${why}`),
     ...rows.flatMap(({ scenario, reasons }) => reasons.map(({ text }) => `${scenario}: ${text}`)),
     '',
   ].join('\n');
+}
+
+const WORKLOAD_HEADINGS = ['scenario', 'beside the ledger', 'acknowledged', 'unknown', 'surfaced', 'reads', ...FLAW_KINDS];
+
+function workloadGrid(rows: readonly Row[]): readonly string[] {
+  const lines = rows.flatMap(({ scenario, workloads }) =>
+    workloads.map(({ workload, acknowledged, unknown, surfaced, reads, flaws }) => [
+      scenario,
+      workload,
+      ...[acknowledged, unknown, surfaced, reads, ...FLAW_KINDS.map((kind) => flaws[kind])].map(String),
+    ]),
+  );
+  return lines.length === 0 ? [] : ['', ...gridOf(WORKLOAD_HEADINGS, lines), ''];
+}
+
+function gridOf(headings: readonly string[], lines: readonly (readonly string[])[]): readonly string[] {
+  const widths = headings.map((heading, at) => Math.max(heading.length, ...lines.map((line) => line[at]?.length ?? 0)));
+  const render = (cells: readonly string[]): string => `| ${cells.map((cell, at) => cell.padEnd(widths[at] ?? 0)).join(' | ')} |`;
+  return [render(headings), render(widths.map((width) => '-'.repeat(width))), ...lines.map(render)];
 }
 
 function allowed(bound: Bound | null): string {

@@ -9,11 +9,15 @@ import { isSuspicious, judgeTrial, type Trial } from './judge.ts';
 import type { Settings } from './options.ts';
 import { Progress } from './progress.ts';
 import { drawBlows, scenarioOf } from './random.ts';
-import { logsOf } from './report-files.ts';
+import { logsOf, writeHistory } from './report-files.ts';
 import type { NotPlayed, Played } from './report.ts';
 import { playedOn, type Scenario } from './scenario.ts';
 import { runTrial } from './trial.ts';
 import { WEAPONS } from './weapons.ts';
+import { makeWorkloads } from './workloads.ts';
+import type { Field } from '../faults/ground.ts';
+import type { Random } from '../../shared/runtime/random.ts';
+import { withEpochs, type Workload } from '../workload/workload.ts';
 
 export type RunOptions = { readonly settings: Settings; readonly env: Environment; readonly signal: AbortSignal };
 
@@ -94,8 +98,14 @@ async function playOnce({ bench, shape, scenario, trial, progress, options: { se
     progress.line(`    ${text}`);
   };
   const random = diceFor(seed, scenario.name, trial);
+  let workloads: readonly Workload[] = [];
+  const workloadsFor = (field: Field, run: number): readonly Workload[] => {
+    const randomFor = (name: string): Random => diceFor(seed, name, scenario.name, trial);
+    workloads = makeWorkloads(settings.workload, { field, run, randomFor });
+    return workloads;
+  };
   const result = await tried(scenario, { trial, seed }, async () =>
-    runTrial({ cluster: await bench.clusterOf(shape), scenario, trial, seed, random, play, signal, onHappening }),
+    runTrial({ cluster: await bench.clusterOf(shape), scenario, trial, seed, random, play, workloadsFor, signal, onHappening }),
   );
   progress.done(scenario.secondsExpected(play));
   const reasons = judgeTrial(result, scenario.demand);
@@ -105,6 +115,8 @@ async function playOnce({ bench, shape, scenario, trial, progress, options: { se
   if ((reasons.length > 0 || isSuspicious(result, scenario.demand)) && settings.report !== null) {
     const logs = logsOf(settings.report, scenario.name, trial);
     await bench.saveLogs(logs);
+    for (const workload of workloads)
+      writeHistory(logs, workload.name, withEpochs(workload.history(), result.figures?.timeline.leaderships ?? []));
     progress.line(`  the logs are in ${logs}`);
   }
   // A cluster that did not heal would fail whatever is played next.
@@ -118,7 +130,7 @@ async function tried(scenario: Scenario, of: Pick<Trial, 'trial' | 'seed'>, run:
     return await run();
   } catch (error) {
     if (error instanceof Interrupted) throw error;
-    const nothing = { leader: null, figures: null, findings: [], wholeAfterMs: null, happenings: [] };
+    const nothing = { leader: null, figures: null, workloads: [], findings: [], wholeAfterMs: null, happenings: [] };
     return { scenario: scenario.name, ...of, ...nothing, stopped: `ended without a result: ${messageOf(error)}` };
   }
 }

@@ -9,10 +9,11 @@ import type { Random } from '../../shared/runtime/random.ts';
 import { withoutDoors } from '../containers/addresses.ts';
 import { Interrupted, NotReached, throwIfInterrupted } from '../cluster/interrupted.ts';
 import { Wounds } from '../faults/fault.ts';
-import { directUri } from '../faults/ground.ts';
+import { directUri, type Field } from '../faults/ground.ts';
 import { countEarlierRows, readLedgerDigest, readLedgerRows } from '../ledger/read-rows.ts';
 import type { Cluster } from './bench.ts';
 import { Clients } from './clients.ts';
+import type { Traffic, Workload, WorkloadVerdict } from '../workload/workload.ts';
 import type { Trial } from './judge.ts';
 import { measure, type Evidence } from './measure.ts';
 import type { PlayOptions, Scenario } from './scenario.ts';
@@ -36,21 +37,36 @@ export type TrialOptions = {
   readonly seed: string;
   readonly random: Random;
   readonly play: PlayOptions;
+  /** What runs beside the ledger; `run` is a number that no other trial on this cluster has. */
+  readonly workloadsFor: (field: Field, run: number) => readonly Workload[];
   readonly signal: AbortSignal;
   readonly onHappening: (text: string) => void;
 };
 
-export async function runTrial({ cluster, scenario, trial, seed, random, play, signal, onHappening }: TrialOptions): Promise<Trial> {
+export async function runTrial({
+  cluster,
+  scenario,
+  trial,
+  seed,
+  random,
+  play,
+  workloadsFor,
+  signal,
+  onHappening,
+}: TrialOptions): Promise<Trial> {
   const { site } = cluster;
   const sight = new Sight(site.field.plan);
   const wounds = new Wounds();
-  const clients = new Clients(site.field, cluster.beginTrial());
+  const run = cluster.beginTrial();
+  const clients = new Clients(site.field, run);
+  const workloads = workloadsFor(site.field, run);
   const stage = new Stage({ site, sight, wounds, clients, random, signal, onHappening });
   try {
     await stage.untilWhole(WHOLE_BEFORE_MS);
     await stage.castRoles();
+    await Promise.all(workloads.map(async (workload) => workload.prepare()));
     await scenario.prepare?.(stage);
-    clients.start();
+    for (const traffic of [clients, ...workloads]) traffic.start();
     await untilSteady(stage);
     await stage.castRoles();
     const claimsBefore = (await sight.claims()).length;
@@ -59,7 +75,7 @@ export async function runTrial({ cluster, scenario, trial, seed, random, play, s
     const failures = await stage.healEverything();
     if (failures.length > 0) throw new Error(`could not heal: ${failures.join('; ')}`);
     const ending = await settle(stage, stopped);
-    await clients.stop();
+    await stopAll([clients, ...workloads]);
     const history = await sight.claims();
     const claims = history.slice(claimsBefore);
     const evidence = await gather(stage, {
@@ -71,13 +87,26 @@ export async function runTrial({ cluster, scenario, trial, seed, random, play, s
     });
     const total = evidence.digests.find(({ digest }) => digest?.standby === false)?.digest?.rows;
     if (total !== undefined) cluster.rememberRows(total);
-    return conclude(stage, { scenario: scenario.name, trial, seed, ...ending, figures: measure(evidence) });
+    const verdicts = await judgeAll(stage, workloads);
+    return conclude(stage, { scenario: scenario.name, trial, seed, ...ending, figures: measure(evidence), workloads: verdicts });
   } finally {
     // After an interruption or a defect too; healing twice does no harm.
     stage.close();
     for (const failure of await wounds.healAll()) onHappening(`could not heal ${failure}`);
-    await clients.stop().catch(() => undefined);
+    await stopAll([clients, ...workloads]).catch(() => undefined);
   }
+}
+
+async function stopAll(traffic: readonly Traffic[]): Promise<void> {
+  await Promise.all(traffic.map(async (one) => one.stop()));
+}
+
+/** After everything is healed, by whoever leads then. */
+async function judgeAll(stage: Stage, workloads: readonly Workload[]): Promise<readonly WorkloadVerdict[]> {
+  if (workloads.length === 0) return [];
+  const leader = await stage.sight.servingLeader();
+  const uri = leader === null ? null : directUri(stage.field, leader.name);
+  return Promise.all(workloads.map(async (workload) => workload.judge(uri)));
 }
 
 async function untilSteady(stage: Stage): Promise<void> {

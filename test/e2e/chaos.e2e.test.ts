@@ -47,9 +47,15 @@ function faultsIn(stdout: string, lines: readonly string[], trials: number): rea
 }
 
 describe('chaos on a cluster of processes', () => {
-  test('a killed postmaster and a frozen node lose nothing, split nothing, and cost one failover each', async () => {
-    const { stdout, lines } = await chaos(['run', 'postmaster-kill', 'node-freeze', '--trials', '1', '--seed', '1', '--json']);
+  test('a killed postmaster and a frozen node lose nothing, split nothing, and cost one failover each, whatever is written', async () => {
+    const args = ['run', 'postmaster-kill', 'node-freeze', '--trials', '1', '--seed', '1', '--workload', 'all', '--json'];
+    const { stdout, lines } = await chaos(args);
     expect(faultsIn(stdout, lines, 2)).toEqual([]);
+    const { rows } = JSON.parse(stdout) as Report;
+    for (const { workloads } of rows) {
+      expect(workloads.map(({ workload }) => workload)).toEqual(['bank', 'list-append']);
+      for (const { acknowledged, reads } of workloads) expect(Math.min(acknowledged, reads)).toBeGreaterThan(0);
+    }
   });
 
   test('two random double faults of a fixed seed lose nothing, split nothing, and heal unaided', async () => {
@@ -70,8 +76,8 @@ describe('the judge', () => {
   test('finds what a sabotaged cluster lost, says no, and names the lost rows', async () => {
     const dir = mkdtempSync(join(tmpdir(), 'pgbaton-sabotage-'));
     try {
-      const args = ['run', 'sabotage-replication-paused-without-quorum', '--trials', '1', '--seed', '1', '--json', '--report', dir];
-      const { code, stdout, lines } = await chaos(args);
+      const args = ['run', 'sabotage-replication-paused-without-quorum', '--trials', '1', '--seed', '1', '--workload', 'all'];
+      const { code, stdout, lines } = await chaos([...args, '--json', '--report', dir]);
       const report = JSON.parse(stdout) as Report;
       const lost = report.trials[0]?.figures?.data?.lost ?? [];
       expect({ code, verdict: report.verdict }, lines.join('\n')).toEqual({ code: 1, verdict: 'fail' });
@@ -82,9 +88,17 @@ describe('the judge', () => {
         kind: 'unsafe',
         text: `trial 1: ${String(lost.length)} acknowledged writes are lost`,
       });
+      for (const { workload, flaws } of report.trials[0]?.workloads ?? []) {
+        expect(flaws.lost.length, `${workload}\n${lines.join('\n')}`).toBeGreaterThan(5);
+        expect(report.rows[0]?.reasons.map(({ text }) => text)).toContain(
+          `trial 1: ${workload}: ${String(flaws.lost.length)} acknowledged and lost`,
+        );
+      }
+      expect(report.rows[0]?.workloads).toMatchObject([{ workload: 'bank' }, { workload: 'list-append' }]);
       expect(report.rows[0]?.rpoMs ?? 0).toBeGreaterThan(500);
       expect(JSON.parse(readFileSync(join(dir, 'report.json'), 'utf8'))).toEqual(report);
       const page = readFileSync(join(dir, 'report.html'), 'utf8');
+      for (const { flaws } of report.trials[0]?.workloads ?? []) for (const what of flaws.lost) expect(page).toContain(`>${what}</span>`);
       for (const { writer } of lost) expect(page).toContain(`data-rows="trials.0.figures.data.lost" data-writer="${String(writer)}"`);
     } finally {
       rmSync(dir, { recursive: true });

@@ -1,7 +1,7 @@
 /** How long writes stood still in every trial of one scenario, a dot each, beside what is allowed. Pure. */
 import type { ReportedTrial } from '../report.ts';
 import type { Bound } from '../scenario.ts';
-import { percent, ticks, type Span } from './axis.ts';
+import { anchorAt, isLate, percent, ticks, type Span } from './axis.ts';
 import { markup, type Markup } from './markup.ts';
 
 /** `path`: where the trial stands in the report. */
@@ -25,7 +25,7 @@ ${trials.map((one, at) => dot(one, { at, bound, span }))}</svg>`;
 function axis(span: Span): Markup {
   const lines = ticks(span, TICKS).map((ms) => {
     const x = percent(ms, span);
-    return markup`<line x1="${x}" x2="${x}" y1="${TOP_PX}" y2="${HEIGHT_PX - 16}"/><text x="${x}" y="${HEIGHT_PX - 3}">${ms} ms</text>`;
+    return markup`<line x1="${x}" x2="${x}" y1="${TOP_PX}" y2="${HEIGHT_PX - 16}"/><text x="${x}" y="${HEIGHT_PX - 3}" text-anchor="${anchorAt(ms, span)}">${ms} ms</text>`;
   });
   return markup`<g class="axis">${lines}</g>`;
 }
@@ -34,8 +34,9 @@ function bounds(bound: Bound | null, span: Span): readonly Markup[] {
   if (bound === null) return [];
   const at = (ms: number, what: string, y: number): Markup => {
     const x = percent(ms, span);
+    const [dx, anchor] = isLate(ms, span) ? [-4, 'end'] : [4, 'start'];
     return markup`<line class="bound" x1="${x}" x2="${x}" y1="4" y2="${HEIGHT_PX - 16}"/>
-<text class="quiet" x="${x}" dx="-4" y="${y}" text-anchor="end">${what}</text>`;
+<text class="quiet" x="${x}" dx="${dx}" y="${y}" text-anchor="${anchor}">${what}</text>`;
   };
   return [
     ...(bound.medianMs === null ? [] : [at(bound.medianMs, 'median allowed', 12)]),

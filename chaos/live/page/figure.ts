@@ -9,3 +9,8 @@ export function figure(path: string, value: number | string | null | undefined):
   const shown = typeof value === 'number' ? String(Math.round(value)) : (value ?? '–');
   return markup`<span data-figure="${path}">${shown}</span>`;
 }
+
+/** Unknown is not none. */
+export function mustBeNone(path: string, value: number | null): Markup {
+  return value === 0 ? figure(path, value) : markup`<span class="bad">${figure(path, value)}</span>`;
+}

@@ -10,6 +10,7 @@ import { markup, type Markup } from './markup.ts';
 import { STYLE } from './style.ts';
 import { summaryTable } from './summary-table.ts';
 import { trialPanel } from './trial-panel.ts';
+import { workloadTable } from './workload-table.ts';
 
 /** So many courses can be taken in at once; of more, only those of failed trials are open. */
 const OPEN_MAX = 12;
@@ -25,6 +26,7 @@ export function reportPage(report: Report): string {
 ${particulars(report)}
 ${whatDidNotHold(rows)}
 <h2>Scenarios</h2>${summaryTable(rows)}
+${workloadTable(rows)}
 ${notPlayed.length === 0 ? '' : markup`<p>Not played:</p><ul>${notPlayed.map(({ scenario, why }) => markup`<li>${scenario}: ${why}</li>`)}</ul>`}
 <h2>Time to recover, trial by trial</h2>
 ${rows.map((row, at) =>

@@ -20,19 +20,22 @@ h1 + .verdict { border: 2px solid currentcolor; border-radius: .35rem; padding: 
 dl { display: grid; grid-template-columns: max-content 1fr; gap: .15rem 1rem; margin: 1rem 0; } dt { color: var(--quiet); } dd { margin: 0; }
 .panel { background: var(--panel); border: 1px solid var(--rule); border-radius: .5rem; padding: 1rem 1.1rem; margin: 1rem 0; }
 .scroll { overflow-x: auto; }
-table { border-collapse: collapse; font-variant-numeric: tabular-nums; width: 100%; font-size: .9em; }
+table { border-collapse: separate; border-spacing: 0; font-variant-numeric: tabular-nums; width: 100%; font-size: .9em; }
 th, td { padding: .3rem .5rem; text-align: right; border-bottom: 1px solid var(--rule); white-space: nowrap; }
 th { font-weight: 600; color: var(--quiet); vertical-align: bottom; white-space: normal; font-size: .85em; }
-th:first-child, td:first-child { position: sticky; left: 0; background: var(--panel); }
+th:first-child, td:first-child { position: sticky; left: 0; background: var(--panel); white-space: normal; min-width: 8.5rem; }
+.told td:first-child { white-space: nowrap; min-width: 0; }
 th:first-child, td:first-child, .told td:last-child { text-align: left; } tbody tr:last-child td { border-bottom: 0; }
 .told td:last-child { white-space: normal; width: 100%; }
 .bad { color: var(--bad); font-weight: 600; }
 ul { margin: .4rem 0; padding-left: 1.2rem; }
 details { border-top: 1px solid var(--rule); margin-top: .6rem; padding-top: .6rem; }
+details.flaws ul { max-height: 24rem; overflow-y: auto; }
 details details { border: 0; margin: 0; padding: .25rem 0; }
 summary { cursor: pointer; } summary:focus-visible { outline: 2px solid var(--writes); outline-offset: 2px; }
 svg { display: block; width: 100%; font: 11px system-ui, sans-serif; }
 svg svg { overflow: hidden; }
+@media (max-width: 40rem) { svg .axis text:nth-of-type(even) { display: none; } }
 svg text { fill: var(--ink); } svg .axis text, svg text.quiet { fill: var(--quiet); } svg .axis line { stroke: var(--rule); }
 .dot { fill: var(--writes); fill-opacity: .8; } .dot.slow { fill: var(--bad); } .dot.open { fill: none; stroke: var(--bad); stroke-width: 2; }
 .bound { stroke: var(--bound); stroke-dasharray: 4 3; } .struck { stroke: var(--fault); stroke-width: 2; }

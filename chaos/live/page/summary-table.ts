@@ -1,6 +1,6 @@
 /** The table of the report: a row for each scenario, with what is measured beside what is allowed. Pure. */
 import type { Row } from '../report.ts';
-import { figure } from './figure.ts';
+import { figure, mustBeNone } from './figure.ts';
 import { markup, type Content, type Markup } from './markup.ts';
 
 type Column = { readonly heading: string; readonly cell: (row: Row, path: string) => Content };
@@ -41,9 +41,4 @@ function allowed({ bound }: Row, path: string): Content {
   if (bound === null) return '–';
   const { medianMs, maxMs, origin } = bound;
   return [figure(`${path}.bound.medianMs`, medianMs), ' / ', figure(`${path}.bound.maxMs`, maxMs), origin === 'own' ? ' *' : ''];
-}
-
-/** Unknown is not none. */
-function mustBeNone(path: string, value: number | null): Markup {
-  return value === 0 ? figure(path, value) : markup`<span class="bad">${figure(path, value)}</span>`;
 }

@@ -5,7 +5,7 @@
 import type { Figures } from '../measure.ts';
 import type { ReportedTrial } from '../report.ts';
 import type { Leadership } from '../timeline.ts';
-import { percent, ticks, type Span } from './axis.ts';
+import { anchorAt, percent, ticks, type Span } from './axis.ts';
 import { faultBars, type FaultBar } from './fault-lanes.ts';
 import { markup, type Markup } from './markup.ts';
 
@@ -43,18 +43,19 @@ ${bars({ path: `${path}.figures.timeline.directly`, counts: timeline.directly, k
 function axis(span: Span, top: number, bottom: number): Markup {
   const lines = ticks(span, TICKS).map((ms) => {
     const x = percent(ms, span);
-    return markup`<line x1="${x}" x2="${x}" y1="${top}" y2="${bottom}"/><text x="${x}" y="${bottom + AXIS_PX - 4}">${ms / 1_000} s</text>`;
+    return markup`<line x1="${x}" x2="${x}" y1="${top}" y2="${bottom}"/><text x="${x}" y="${bottom + AXIS_PX - 4}" text-anchor="${anchorAt(ms, span)}">${ms / 1_000} s</text>`;
   });
   return markup`<g class="axis">${lines}</g>`;
 }
 
-function faultBar({ name, fromMs, untilMs, lasts, lane }: FaultBar, span: Span): Markup {
+function faultBar({ name, fromMs, untilMs, lasts, lane, isNamedBefore }: FaultBar, span: Span): Markup {
   const y = lane * LANE_PX;
   const x = percent(fromMs, span);
+  const [dx, anchor] = isNamedBefore ? [-6, 'end'] : [6, 'start'];
   const what = lasts
     ? markup`<rect class="wound" x="${x}" width="${percent(span.from + untilMs - fromMs, span)}" y="${y + 1}" height="${LANE_PX - 3}"/>`
     : markup`<line class="struck" x1="${x}" x2="${x}" y1="${y}" y2="${y + LANE_PX}"/>`;
-  return markup`<g>${what}<text x="${x}" dx="6" y="${y + LANE_PX - 6}">${name}</text><title>${name}: ${fromMs} ms${lasts ? ` to ${String(untilMs)} ms` : ''}</title></g>`;
+  return markup`<g>${what}<text x="${x}" dx="${dx}" y="${y + LANE_PX - 6}" text-anchor="${anchor}">${name}</text><title>${name}: ${fromMs} ms${lasts ? ` to ${String(untilMs)} ms` : ''}</title></g>`;
 }
 
 type EraPlace = { readonly at: number; readonly span: Span; readonly y: number; readonly untilMs: number };

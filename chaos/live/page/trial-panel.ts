@@ -5,6 +5,7 @@ import { figure } from './figure.ts';
 import type { PlacedTrial } from './dot-strip.ts';
 import { markup, type Content, type Markup } from './markup.ts';
 import { trialCourse } from './trial-course.ts';
+import { workloadFlaws } from './workload-flaws.ts';
 
 export function trialPanel({ path, trial }: PlacedTrial, isOpen: boolean): Markup {
   const { figures, reasons, happenings, findings } = trial;
@@ -14,6 +15,7 @@ export function trialPanel({ path, trial }: PlacedTrial, isOpen: boolean): Marku
 ${trial.scenario === 'random' ? markup`<p>${trial.does}</p>` : ''}
 ${reasons.length === 0 ? '' : markup`<ul>${reasons.map(({ text }) => markup`<li class="bad">${text}</li>`)}</ul>`}
 ${figures === null ? '' : [trialCourse(path, trial, figures), legend(figures.timeline.bucketMs, path), dataFaults(figures, path)]}
+${workloadFlaws(trial.workloads, path)}
 ${findings.length === 0 ? '' : markup`<ul>${findings.map(finding)}</ul>`}
 <details><summary class="quiet">what was told, ${happenings.length} lines</summary><div class="scroll"><table class="told"><tbody>
 ${happenings.map(({ afterFaultMs, text }, at) => markup`<tr><td>${figure(`${path}.happenings.${String(at)}.afterFaultMs`, afterFaultMs)} ms</td><td>${text}</td></tr>`)}

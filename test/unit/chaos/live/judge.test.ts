@@ -5,7 +5,8 @@ import type { Acknowledged } from '../../../../chaos/ledger/epochs.ts';
 import { isSuspicious, judgeTimes, judgeTrial, needlessFailovers, type Trial } from '../../../../chaos/live/judge.ts';
 import type { Figures } from '../../../../chaos/live/measure.ts';
 import { ETCD_TROUBLE, NODE_LOST, nothingHappens, oneFailover } from '../../../../chaos/live/scenario.ts';
-import { goodFigures, goodTrial } from './samples.ts';
+import { FLAW_KINDS, type WorkloadVerdict } from '../../../../chaos/workload/workload.ts';
+import { goodFigures, goodLists, goodTrial, spoilt } from './samples.ts';
 
 const demand = oneFailover(NODE_LOST);
 const data = { checked: 1_000, lost: [], duplicated: [], resurrected: [], foreign: [], surfaced: 0 };
@@ -51,6 +52,19 @@ describe('the judge of one trial', () => {
   ];
   it.each(unsafe)('calls %s unsafe', (_, change) => {
     expect(kinds(withFigures(change))).toEqual(['unsafe']);
+  });
+
+  it.each(FLAW_KINDS)('calls a finding of the kind %s unsafe, whoever found it', (kind) => {
+    expect(kinds({ workloads: [goodLists, spoilt(kind, 'one', 'another')] })).toEqual(['unsafe']);
+    expect(judgeTrial({ ...goodTrial, workloads: [spoilt(kind, 'one', 'another')] }, demand)[0]?.text).toMatch(/^bank: 2 /);
+  });
+
+  it.each<[string, Partial<WorkloadVerdict>]>([
+    ['that could not be read at the end', { isRead: false }],
+    ['whose clients hardly wrote', { acknowledged: 3 }],
+    ['whose clients hardly read', { reads: 1 }],
+  ])('calls a workload %s unsafe', (_, change) => {
+    expect(kinds({ workloads: [{ ...goodLists, ...change }] })).toEqual(['unsafe']);
   });
 
   const wrong: readonly (readonly [string, Partial<Trial>])[] = [

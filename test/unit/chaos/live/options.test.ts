@@ -10,6 +10,7 @@ const settings: Wish['settings'] = {
   minutes: null,
   backend: 'processes',
   etcdMembers: 3,
+  workload: 'ledger',
   double: false,
   json: false,
   report: null,
@@ -53,7 +54,7 @@ describe('containers', () => {
 describe('the words that do the same again', () => {
   it('name what was played, with the seed that was drawn', () => {
     expect(repeatArguments(requestOf(run(['node-kill', 'switchover']), '42'), 0)).toBe(
-      'run node-kill switchover --trials 3 --seed 42 --backend processes --etcd-members 3',
+      'run node-kill switchover --trials 3 --seed 42 --backend processes --etcd-members 3 --workload ledger',
     );
     expect(repeatArguments(requestOf(run([], true), '42'), 0)).toMatch(/^run --all --trials 3 /);
     expect(repeatArguments(requestOf({ ...run(['node-kill']), settings: { ...settings, minutes: 2 } }, '1'), 0)).toMatch(/ --minutes 2$/);
@@ -61,7 +62,9 @@ describe('the words that do the same again', () => {
 
   it('count the rounds that fitted into the minutes', () => {
     const random = requestOf({ kind: 'random', settings: { ...settings, minutes: 30, double: true } }, '42');
-    expect(repeatArguments(random, 57)).toBe('random --trials 57 --seed 42 --backend processes --etcd-members 3 --double');
+    expect(repeatArguments(random, 57)).toBe(
+      'random --trials 57 --seed 42 --backend processes --etcd-members 3 --workload ledger --double',
+    );
   });
 
   it('are safe to paste, whatever the seed was', () => {

@@ -1,6 +1,6 @@
 import { describe, expect, it } from 'vitest';
 import { reportOf, rowOf, rowOfRounds, tableOf, type Played } from '../../../../chaos/live/report.ts';
-import { goodFigures, goodTrial, nodeKillSample } from './samples.ts';
+import { goodFigures, goodTrial, nodeKillSample, spoilt } from './samples.ts';
 
 const played: Played = { scenario: nodeKillSample, trials: [goodTrial, { ...goodTrial, trial: 2 }] };
 
@@ -36,6 +36,24 @@ describe('the report', () => {
     const row = rowOf({ scenario: nodeKillSample, trials: [goodTrial, bad] });
     expect(row).toMatchObject({ needless: 2, verdict: 'fail' });
     expect(row.reasons).toEqual([{ kind: 'wrong', text: 'trial 2: 2 needless failovers' }]);
+  });
+
+  it('adds up each workload over all trials, and tells what its checker found', () => {
+    const bad = { ...goodTrial, trial: 2, workloads: [{ ...spoilt('torn', 'a', 'b'), isRead: false }] };
+    const row = rowOf({ scenario: nodeKillSample, trials: [goodTrial, bad] });
+    expect(row.workloads).toMatchObject([
+      { workload: 'bank', acknowledged: 400, unknown: 4, surfaced: 2, reads: 180, unread: 1, flaws: { torn: 2, lost: 0 } },
+      { workload: 'list-append', acknowledged: 200, unread: 0, flaws: { torn: 0 } },
+    ]);
+    const table = tableOf(report([{ scenario: nodeKillSample, trials: [goodTrial, bad] }]));
+    expect(table).toMatch(/\| node-kill +\| bank +\| 400 +\| 4 +\| 2 +\| 180 +\| 0 +\| 0 +\| 0 +\| 2 +\|/);
+    expect(table).toContain('trial 2: bank: 2 of which only a part was seen');
+  });
+
+  it('says nothing of workloads where the ledger ran alone', () => {
+    const alone = { scenario: nodeKillSample, trials: [{ ...goodTrial, workloads: [] }] };
+    expect(rowOf(alone).workloads).toEqual([]);
+    expect(tableOf(report([alone]))).not.toContain('beside the ledger');
   });
 
   it('fails when nothing was played', () => {

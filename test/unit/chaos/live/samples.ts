@@ -1,6 +1,7 @@
 /** A trial in which everything held, for tests to spoil in one place each. */
 import type { Trial } from '../../../../chaos/live/judge.ts';
 import type { Figures } from '../../../../chaos/live/measure.ts';
+import { perKind, type FlawKind, type WorkloadVerdict } from '../../../../chaos/workload/workload.ts';
 import { NODE_LOST, oneFailover, type Scenario } from '../../../../chaos/live/scenario.ts';
 
 export const goodFigures: Figures = {
@@ -31,12 +32,30 @@ export const goodFigures: Figures = {
   },
 };
 
+const goodBank: WorkloadVerdict = {
+  workload: 'bank',
+  isRead: true,
+  acknowledged: 200,
+  failed: 30,
+  unknown: 2,
+  surfaced: 1,
+  reads: 90,
+  flaws: perKind(() => []),
+};
+
+export const goodLists: WorkloadVerdict = { ...goodBank, workload: 'list-append' };
+
+export function spoilt(kind: FlawKind, ...what: readonly string[]): WorkloadVerdict {
+  return { ...goodBank, flaws: { ...goodBank.flaws, [kind]: what } };
+}
+
 export const goodTrial: Trial = {
   scenario: 'node-kill',
   trial: 1,
   seed: '1',
   leader: 'n1',
   figures: goodFigures,
+  workloads: [goodBank, goodLists],
   findings: [],
   stopped: null,
   wholeAfterMs: 2_000,

@@ -39,6 +39,7 @@ describe('the chaos verb', () => {
       minutes: null,
       backend: 'processes',
       etcdMembers: 3,
+      workload: 'ledger',
       double: false,
       json: false,
       report: null,
@@ -51,13 +52,27 @@ describe('the chaos verb', () => {
   });
 
   it('hands over every option', async () => {
-    const given = ['--trials', '9', '--seed', 's', '--minutes', '2.5', '--backend', 'namespaces', '--etcd-members', '1'];
+    const given = [
+      '--trials',
+      '9',
+      '--seed',
+      's',
+      '--minutes',
+      '2.5',
+      '--backend',
+      'namespaces',
+      '--etcd-members',
+      '1',
+      '--workload',
+      'bank',
+    ];
     const settings = {
       trials: 9,
       seed: 's',
       minutes: 2.5,
       backend: 'namespaces',
       etcdMembers: 1,
+      workload: 'bank',
       json: true,
       report: 'there',
       keep: true,
@@ -65,7 +80,7 @@ describe('the chaos verb', () => {
     const all = [...given, '--json', '--report', 'there', '--keep'];
     expect(await asked(['run', 'node-kill', ...all])).toMatchObject([{ settings }]);
     expect(await asked(['random', ...all, '--double'])).toMatchObject([{ kind: 'random', settings: { ...settings, double: true } }]);
-    expect(await asked(['random'])).toMatchObject([{ settings: { trials: 10, double: false } }]);
+    expect(await asked(['random'])).toMatchObject([{ settings: { trials: 10, workload: 'all', double: false } }]);
     expect(await asked(['list', '--json'])).toEqual([{ json: true }]);
   });
 

@@ -27,6 +27,15 @@ describe('faults as bars', () => {
     expect(bars(struck('a', 0))).toEqual([['a', 0, 10_000, 0]]);
   });
 
+  it('have their names before them where there is no room behind, and share no lane with what stands there', () => {
+    const late = faultBars([struck('a', 0), healed('a', 5_000), struck('b', 6_000, false), struck('c', 9_900, false)], span);
+    expect(late.map(({ name, lane, isNamedBefore }) => [name, lane, isNamedBefore])).toEqual([
+      ['a', 0, false],
+      ['b', 1, true],
+      ['c', 0, true],
+    ]);
+  });
+
   it('share a lane one after the other, but never so close that their names overlap', () => {
     expect(bars(struck('a', 0), healed('a', 500), struck('a', 1_000), healed('a', 1_500), struck('a', 3_500), healed('a', 4_000))).toEqual([
       ['a', 0, 500, 0],

@@ -3,9 +3,10 @@ import type { Row as LedgerRow } from '../../../../../chaos/ledger/entry.ts';
 import { reportPage } from '../../../../../chaos/live/page/report-page.ts';
 import { reportOf, rowOf, type Played, type Report } from '../../../../../chaos/live/report.ts';
 import type { Trial } from '../../../../../chaos/live/judge.ts';
-import { goodFigures, goodTrial, nodeKillSample } from '../samples.ts';
+import { goodFigures, goodLists, goodTrial, nodeKillSample, spoilt } from '../samples.ts';
 
 const lost: readonly LedgerRow[] = [4, 5, 6, 9].map((seq) => ({ writer: 3, seq })).concat({ writer: 0, seq: 12 });
+const lostTransfers = Array.from({ length: 12 }, (_, at) => `transfer ${String(at)} (1 from 2 to 3)`);
 const bad: Trial = {
   ...goodTrial,
   trial: 2,
@@ -16,6 +17,7 @@ const bad: Trial = {
     rpoMs: 333,
   },
   findings: [{ claim: 'dead in time', holds: false, seen: '9 s' }],
+  workloads: [spoilt('lost', ...lostTransfers), { ...goodLists, flaws: { ...goodLists.flaws, cycle: ['G0: 1 –ww of key 0→ 2'] } }],
 };
 const nothing: Trial = { ...goodTrial, trial: 3, figures: null, stopped: 'ended without a result', wholeAfterMs: null };
 
@@ -115,6 +117,17 @@ describe('the page of the report', () => {
     expect(rows).toHaveLength(lost.length);
     expect(rows).toEqual(expect.arrayContaining([...lost]));
     expect(listed.filter((row) => row.path === 'trials.1.figures.data.duplicated')).toMatchObject([{ writer: 1, seq: 1 }]);
+  });
+
+  it('names everything that the checkers of the workloads found', () => {
+    const shownAt = new Map(figuresOn(page));
+    for (const [at, what] of lostTransfers.entries()) expect(shownAt.get(`trials.1.workloads.0.flaws.lost.${String(at)}`)).toBe(what);
+    expect(shownAt.get('trials.1.workloads.1.flaws.cycle.0')).toBe('G0: 1 –ww of key 0→ 2');
+    expect(shownAt.get('rows.0.workloads.0.flaws.lost')).toBe('12');
+    expect(page).toContain('trial 2: bank: 12 acknowledged and lost');
+    expect(reportPage(reported([{ scenario: nodeKillSample, trials: [{ ...goodTrial, workloads: [] }] }]))).not.toContain(
+      'Beside the ledger',
+    );
   });
 
   it('says the verdict, why, how to do the same again, and what was not played', () => {
