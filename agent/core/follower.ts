@@ -3,7 +3,7 @@
  * still on the road; a diverged node started as a standby does not fail, it waits and can even be promoted.
  */
 import { isOpen, type LeaderRecord } from '../../shared/domain/leader-record.ts';
-import { sameSet } from '../../shared/domain/member-set.ts';
+import { sameSet, type MemberSet } from '../../shared/domain/member-set.ts';
 import { nameOf } from '../../shared/domain/node-id.ts';
 import type { TimelineHistory } from '../../shared/domain/timeline.ts';
 import type { WalExtent } from '../../shared/domain/wal-position.ts';
@@ -144,16 +144,25 @@ function startAgain(facts: Facts, memory: Memory, present: Present): Decision {
 
 /**
  * A server that starts reads and writes as if it were alone; on a machine, a disk or a network that it shares with the one that promotes, every client
- * waits for it. Those whom the promotion itself waits for are in the set.
+ * waits for it. The former leader of a planned move starts at the very moment in which the other one promotes.
  */
 function isInTheWay(facts: Facts, { record, firstSeenAtMs }: Present): boolean {
   const { set, state, holder } = record;
-  if (set.k === 0 || set.members.includes(facts.self.member)) return false;
+  if (set.k === 0 || isNeeded(facts, set)) return false;
   // Serving by the record it has still to let its clients in, and all of them log in at once.
   const isOpening = state.kind === 'serving' && facts.peers.get(nameOf(holder))?.servingAsPrimary !== true;
   if (state.kind !== 'promoting' && !isOpening) return false;
   // Half a renewal at most, because every renewal is seen for the first time.
   return !facts.reached(firstSeenAtMs + Math.min(PROMOTION_GRACE_MS, facts.self.policy.renewMs / 2));
+}
+
+/** Is the promotion waiting for this very node, because the other members that are there are too few to acknowledge? */
+function isNeeded({ self, peers }: Facts, { members, k }: MemberSet): boolean {
+  const others = members.filter((one) => {
+    const peer = peers.get(nameOf(one));
+    return one !== self.member && peer?.member === one && peer.healthy;
+  });
+  return members.includes(self.member) && others.length < k;
 }
 
 function whyUnfit(

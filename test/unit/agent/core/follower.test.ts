@@ -2,7 +2,7 @@
 import { describe, expect, test } from 'vitest';
 import { decide } from '../../../../agent/core/decide.ts';
 import type { Decision } from '../../../../agent/core/decision.ts';
-import type { Facts } from '../../../../agent/core/facts.ts';
+import type { Facts, PeerStatus } from '../../../../agent/core/facts.ts';
 import { EMPTY_MEMORY } from '../../../../agent/core/memory.ts';
 import type { GuardPurpose } from '../../../../agent/guard/protocol.ts';
 import { epoch } from '../../../../shared/domain/epoch.ts';
@@ -276,7 +276,12 @@ describe('a stopped node that nobody waits for', () => {
     expect(startsBeside({ kind: 'serving' }, new Map(), 499)).toBe(false);
   });
 
-  test('starts at once when it is one of those whom the promotion waits for', () => {
+  test('starts at once when the promotion waits for it, because too few others can acknowledge', () => {
+    const beside = (change: Partial<PeerStatus>): Facts['peers'] => peersOf(peerOf(N1, { leads: true }), peerOf(N3, change));
     expect(startsBeside({ kind: 'promoting' }, closed, 100, [N2, N3])).toBe(true);
+    expect(startsBeside({ kind: 'promoting' }, beside({ healthy: false }), 100, [N2, N3])).toBe(true);
+    // The former leader after a planned move: in the set, and not needed for it.
+    expect(startsBeside({ kind: 'promoting' }, beside({}), 100, [N2, N3])).toBe(false);
+    expect(startsBeside({ kind: 'promoting' }, beside({}), 500, [N2, N3])).toBe(true);
   });
 });
