@@ -2,8 +2,9 @@
  * The way to a server: one TCP connection with a deadline, and its first words. It must never lose a byte between the first words and the
  * relay, and never report a server as reached that has said nothing.
  */
-import { connect as connectTcp, type Socket } from 'node:net';
+import type { Socket } from 'node:net';
 import { lookupHost } from '../shared/runtime/host-lookup.ts';
+import { DirectSocket } from './direct-socket.ts';
 
 export type Address = { readonly host: string; readonly port: number };
 
@@ -18,15 +19,8 @@ const MAX_FIRST_WORDS = 65_536;
 export function dial(address: Address, budgetMs: number, signal: AbortSignal): Promise<Dialled> {
   if (signal.aborted) return Promise.resolve({ kind: 'failed', why: 'given up' });
   return new Promise((resolve) => {
-    const socket = connectTcp({
-      host: address.host,
-      port: address.port,
-      allowHalfOpen: true,
-      noDelay: true,
-      keepAlive: true,
-      keepAliveInitialDelay: KEEP_ALIVE_MS,
-      lookup: lookupHost,
-    });
+    const socket = new DirectSocket({ allowHalfOpen: true, noDelay: true, keepAlive: true, keepAliveInitialDelay: KEEP_ALIVE_MS });
+    socket.connect({ host: address.host, port: address.port, lookup: lookupHost });
     const settle = (outcome: Dialled): void => {
       clearTimeout(timer);
       signal.removeEventListener('abort', onAbort);

@@ -3,6 +3,7 @@
  */
 import { createServer, type Server, type Socket } from 'node:net';
 import { appError } from '../shared/errors.ts';
+import { readableDirectly } from './accepted.ts';
 import type { Port } from './core/admission.ts';
 import { KEEP_ALIVE_MS } from './dial.ts';
 
@@ -31,7 +32,7 @@ export class Listener {
     this.#options = options;
     this.#deps = deps;
     this.#server = createServer(
-      { allowHalfOpen: true, noDelay: true, keepAlive: true, keepAliveInitialDelay: KEEP_ALIVE_MS },
+      { allowHalfOpen: true, pauseOnConnect: true, noDelay: true, keepAlive: true, keepAliveInitialDelay: KEEP_ALIVE_MS },
       this.#onClient,
     );
     this.#server.maxConnections = options.maxConnections;
@@ -95,7 +96,8 @@ export class Listener {
     clearTimeout(timer);
   }
 
-  readonly #onClient = (socket: Socket): void => {
+  readonly #onClient = (accepted: Socket): void => {
+    const socket = readableDirectly(accepted);
     this.#sockets.add(socket);
     // An error without a listener would end the process; whoever uses the socket sees its 'close'.
     socket.on('error', (error) => {

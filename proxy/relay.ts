@@ -9,7 +9,9 @@
 import type { Socket } from 'node:net';
 import type { Boundary } from './core/boundary.ts';
 import type { ClientWatch } from './core/client-watch.ts';
+import { FROM_CLIENT, FROM_SERVER } from './core/message-types.ts';
 import type { MessageWalk } from './core/message-walk.ts';
+import { DirectSocket, type Reader } from './direct-socket.ts';
 
 /** What to do about a watched message: let everything pass, or end the session right behind it with this error. */
 export type WatchVerdict = { readonly kind: 'pass' } | { readonly kind: 'end-with'; readonly error: Buffer };
@@ -74,10 +76,11 @@ export class Relay {
   /** `fromServer` and `fromClient` were read before the relay existed; they go first. */
   start(fromServer: Buffer, fromClient: Buffer): void {
     const client = this.#client;
-    client.on('data', this.#onClientData).on('drain', this.#onClientDrain).on('end', this.#onClientEnd).on('close', this.#onClientClose);
-    this.#listenToServer();
+    client.on('drain', this.#onClientDrain).on('end', this.#onClientEnd).on('close', this.#onClientClose);
     if (fromClient.length > 0) this.#onClientData(fromClient);
     if (fromServer.length > 0) this.#onServerData(fromServer);
+    listen(client, this.#fromClient);
+    this.#listenToServer();
     // These may have happened between the first words and now; their events are gone.
     if (client.closed) this.#onClientClose(true);
     else if (client.readableEnded) this.#onClientEnd();
@@ -136,11 +139,8 @@ export class Relay {
   lendServer(): Socket | null {
     const server = this.#server;
     if (this.#mode !== 'parked' || server === null) return null;
-    server
-      .off('data', this.#onServerData)
-      .off('drain', this.#onServerDrain)
-      .off('end', this.#onServerEnd)
-      .off('close', this.#onServerClose);
+    unlisten(server, this.#fromServer);
+    server.off('drain', this.#onServerDrain).off('end', this.#onServerEnd).off('close', this.#onServerClose);
     this.#server = null;
     return server;
   }
@@ -150,12 +150,12 @@ export class Relay {
     if (this.#isOver || this.#isCut || this.#isClientClosed) return false;
     this.#server = server;
     this.#mode = 'riding';
-    this.#listenToServer();
     if (server.closed) {
       this.#onServerClose(true);
       return true;
     }
     if (ahead.length > 0) this.#client.write(ahead);
+    this.#listenToServer();
     this.#release();
     return true;
   }
@@ -176,20 +176,41 @@ export class Relay {
     }
   }
 
+  readonly #fromServer: Reader = {
+    read: (chunk) => {
+      this.#onServerData(chunk);
+    },
+    hasFlushed: () => this.#client.writableLength === 0,
+    expectsMore: () => {
+      const walk = this.#flow?.walk;
+      return walk?.atBoundary !== true || walk.type !== FROM_SERVER.readyForQuery;
+    },
+  };
+
+  readonly #fromClient: Reader = {
+    read: (chunk) => {
+      this.#onClientData(chunk);
+    },
+    hasFlushed: () => this.#kept === null && (this.#server === null || this.#server.writableLength === 0),
+    expectsMore: () => {
+      const watch = this.#flow?.watch;
+      return watch?.atBoundary !== true || watch.type === FROM_CLIENT.copyData;
+    },
+  };
+
   #listenToServer(): void {
-    this.#server
-      ?.on('data', this.#onServerData)
-      .on('drain', this.#onServerDrain)
-      .on('end', this.#onServerEnd)
-      .on('close', this.#onServerClose);
+    const server = this.#server;
+    if (server === null) return;
+    listen(server, this.#fromServer);
+    server.on('drain', this.#onServerDrain).on('end', this.#onServerEnd).on('close', this.#onServerClose);
   }
 
-  readonly #onServerData = (chunk: Buffer): void => {
+  #onServerData(chunk: Buffer): void {
     if (this.#isCut) return;
     if (this.#flow !== null && !this.#walkOver(this.#flow, chunk)) return;
     if (isFull(this.#client, chunk)) this.#server?.pause();
     if (this.#mode === 'parking') this.#considerParked();
-  };
+  }
 
   /** False: a watched message ended the session, and what may pass of the chunk has passed. */
   #walkOver({ walk, boundary }: Flow, chunk: Buffer): boolean {
@@ -206,7 +227,7 @@ export class Relay {
     return true;
   }
 
-  readonly #onClientData = (chunk: Buffer): void => {
+  #onClientData(chunk: Buffer): void {
     if (this.#isCut) return;
     if (this.#mode === 'riding') {
       this.#forward(chunk);
@@ -215,7 +236,7 @@ export class Relay {
     this.#kept = chunk;
     this.#client.pause();
     if (this.#mode === 'parking') this.#considerParked();
-  };
+  }
 
   #forward(chunk: Buffer): void {
     const flow = this.#flow;
@@ -357,6 +378,17 @@ export class Relay {
     if (this.#linger !== null) clearTimeout(this.#linger);
     this.#onClosed();
   }
+}
+
+/** TLS sockets cannot be read directly. */
+function listen(socket: Socket, reader: Reader): void {
+  if (socket instanceof DirectSocket) socket.readDirectly(reader);
+  else socket.on('data', reader.read);
+}
+
+function unlisten(socket: Socket, reader: Reader): void {
+  if (socket instanceof DirectSocket) socket.stopReadingDirectly();
+  else socket.off('data', reader.read);
 }
 
 /**

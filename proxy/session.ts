@@ -4,6 +4,7 @@
  */
 import { FROM_SERVER } from './core/message-types.ts';
 import type { Socket } from 'node:net';
+import { assert } from '../shared/assert.ts';
 import type { WeakCommit } from '../shared/domain/commit-strength.ts';
 import type { Logger } from '../shared/logging/logger.ts';
 import { monotonicMs } from '../shared/runtime/clock.ts';
@@ -62,7 +63,8 @@ export class Session implements Routed {
   readonly #deps: SessionDeps;
   /** The TLS socket, once TLS has ended here. */
   #client: Socket;
-  #inlet: Inlet;
+  /** Null: the relay has the client. */
+  #inlet: Inlet | null;
   #isSecured = false;
   readonly #onClosed: () => void;
   #seek: Seek | null = null;
@@ -125,6 +127,11 @@ export class Session implements Routed {
     this.#seek?.abortAttempt();
   }
 
+  get #opening(): Inlet {
+    assert(this.#inlet !== null, 'nothing is asked of a client that is in the hands of its relay');
+    return this.#inlet;
+  }
+
   get movable(): Movable | null {
     return this.#movable;
   }
@@ -139,7 +146,7 @@ export class Session implements Routed {
     const { clientTls } = this.#deps;
     const asked: Asked = { ssl: false, gss: false };
     for (;;) {
-      const request = await this.#inlet.request(LOGIN_MS);
+      const request = await this.#opening.request(LOGIN_MS);
       switch (request.kind) {
         case 'gone':
         case 'late':
@@ -163,7 +170,7 @@ export class Session implements Routed {
         case 'cancel':
           await this.#deps.cancels.forward(
             cancelKey(request.pid, request.secret),
-            this.#inlet.take(request.length),
+            this.#opening.take(request.length),
             this.#deps.router.cancelAddresses(),
           );
           return;
@@ -185,7 +192,7 @@ export class Session implements Routed {
       return;
     }
     const { wish } = reading;
-    const taken = this.#inlet.take(request.length);
+    const taken = this.#opening.take(request.length);
     const kept = withoutSettings(request.parameters, isWish);
     const packet = kept === request.parameters ? taken : Buffer.from(encodeStartup(request.minor, kept));
     // The server that declined TLS was chosen before anybody knew of the wish.
@@ -243,7 +250,7 @@ export class Session implements Routed {
     asked.ssl = true;
     asked.gss = true;
     const raw = this.#client;
-    const ahead = this.#inlet.detach();
+    const ahead = this.#opening.detach();
     if (requestLength !== null) raw.write(encodeTlsAnswer());
     const secured = await tls.secure(raw, ahead);
     if (secured.kind === 'failed') {
@@ -270,7 +277,7 @@ export class Session implements Routed {
     asked.ssl = true;
     const reached = await this.#find({ kind: 'ssl-request', packet });
     if (reached === null) return false;
-    if (this.#inlet.waitingBytes > 0) {
+    if (this.#opening.waitingBytes > 0) {
       // Sent before the answer was known: whoever injected these bytes hopes that they count as part of the encrypted stream.
       reached.socket.destroy();
       this.#refuse(protocolViolation('received unencrypted data after SSL request'));
@@ -296,7 +303,7 @@ export class Session implements Routed {
   async #find(errand: Errand, wish: ReadWish = NO_WISH): Promise<Reached | null> {
     const warm = this.#warm;
     this.#warm = null;
-    this.#seek = new Seek(this.#deps, this, { errand, wish, gone: this.#inlet.gone });
+    this.#seek = new Seek(this.#deps, this, { errand, wish, gone: this.#opening.gone });
     const outcome = await this.#seek.run(warm);
     this.#seek = null;
     switch (outcome.kind) {
@@ -331,7 +338,8 @@ export class Session implements Routed {
     const { router, cancels } = this.#deps;
     if (passenger !== null) this.#movable = new Movable({ session: this, passenger, relay: this.#relay, router, cancels });
     const isUncovered = this.#deps.serverTls !== 'off' && !this.#isSecured;
-    this.#relay.start(isUncovered ? withoutChannelBinding(reached.firstWords) : reached.firstWords, this.#inlet.detach());
+    this.#relay.start(isUncovered ? withoutChannelBinding(reached.firstWords) : reached.firstWords, this.#opening.detach());
+    this.#inlet = null;
   }
 
   #judge(target: Target, type: number, body: Uint8Array): WatchVerdict {
@@ -346,7 +354,7 @@ export class Session implements Routed {
 
   /** The request's bytes, if nothing came behind them; the session is refused otherwise. */
   #takeAlone(length: number): Buffer | null {
-    if (this.#inlet.waitingBytes === length) return this.#inlet.take(length);
+    if (this.#opening.waitingBytes === length) return this.#opening.take(length);
     this.#refuse(protocolViolation('received data behind an encryption request'));
     return null;
   }

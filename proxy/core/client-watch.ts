@@ -22,6 +22,7 @@ const KEPT_ROOM_BYTES = 1_024;
 /** One table for all sessions. */
 const ALL_TYPES = interestIn({ noted: Array.from({ length: 256 }, (_none, type) => type) });
 const STATEMENT = 0x53; // 'S'
+const NO_ROOM = new Uint8Array();
 
 /** The unnamed statement: none, the Parse message that made it, or one too long to keep. */
 export type UnnamedParse =
@@ -35,7 +36,7 @@ const TOO_LONG: UnnamedParse = { kind: 'too-long' };
 export class ClientWatch {
   readonly #walk = new MessageWalk(ALL_TYPES);
   /** The unfinished message, if it is one that will be looked at. */
-  #room: Uint8Array = new Uint8Array();
+  #room: Uint8Array = NO_ROOM;
   #kept = 0;
   /** Type of the unfinished message, -1 between messages. */
   #begun = -1;
@@ -67,7 +68,7 @@ export class ClientWatch {
     }
     this.#begun = -1;
     this.#kept = 0;
-    if (this.#room.length > KEPT_ROOM_BYTES) this.#room = new Uint8Array();
+    if (this.#room.length > KEPT_ROOM_BYTES) this.#room = NO_ROOM;
     return at;
   }
 

@@ -13,15 +13,18 @@ export const GROUP = {
 
 export type GroupKind = (typeof GROUP)[keyof typeof GROUP];
 
+/** Room for as many runs at first: 64 bytes, and few sessions ever need more. Powers of two. */
+const FIRST_RUNS = 16;
 const MAX_RUNS = 128;
+const NO_ROOM = new Uint32Array();
 /** Kind and owed answers share a word. */
 const KIND_BITS = 2;
 const MAX_OWED = 2 ** (32 - KIND_BITS) - 1;
 
 export class GroupQueue {
-  /** A ring; made when the first group comes. */
-  #words: Uint32Array | null = null;
-  #counts: Uint32Array | null = null;
+  /** A ring; made when the first group comes, and larger when there are more runs than ever before. */
+  #words: Uint32Array = NO_ROOM;
+  #counts: Uint32Array = NO_ROOM;
   #first = 0;
   #runs = 0;
   #owed = 0;
@@ -48,7 +51,7 @@ export class GroupQueue {
   /** Something behind the head answers with more than ReadyForQuery. */
   get speaksBehindHead(): boolean {
     for (let run = 0; run < this.#runs; run += 1) {
-      if (run === 0 && this.#counts?.[this.#first] === 1) continue;
+      if (run === 0 && this.#counts[this.#first] === 1) continue;
       if (this.#owedOf(run) > 0 || this.#kindOf(run) === GROUP.request) return true;
     }
     return false;
@@ -59,18 +62,20 @@ export class GroupQueue {
     if (kind !== GROUP.copyEnd) this.#readies += 1;
     if (owed > MAX_OWED) return false;
     const word = ((owed << KIND_BITS) | kind) >>> 0;
-    const words = (this.#words ??= new Uint32Array(MAX_RUNS));
-    const counts = (this.#counts ??= new Uint32Array(MAX_RUNS));
-    const last = (this.#first + this.#runs + MAX_RUNS - 1) % MAX_RUNS;
-    if (this.#runs > 0 && words[last] === word && (counts[last] ?? 0) < 0xffff_ffff) {
-      counts[last] = (counts[last] ?? 0) + 1;
-      return true;
+    if (this.#runs > 0) {
+      const counts = this.#counts;
+      const last = this.#placeOf(this.#runs - 1);
+      if (this.#words[last] === word && (counts[last] ?? 0) < 0xffff_ffff) {
+        counts[last] = (counts[last] ?? 0) + 1;
+        return true;
+      }
     }
     // One place is kept for `putBackRequest`.
     if (this.#runs >= MAX_RUNS - 1) return false;
-    const at = (this.#first + this.#runs) % MAX_RUNS;
-    words[at] = word;
-    counts[at] = 1;
+    if (this.#runs >= this.#words.length - 1) this.#grow();
+    const at = this.#placeOf(this.#runs);
+    this.#words[at] = word;
+    this.#counts[at] = 1;
     this.#runs += 1;
     if (this.#runs === 1) this.#owed = owed;
     return true;
@@ -95,11 +100,11 @@ export class GroupQueue {
   drop(): void {
     if (this.kind !== GROUP.copyEnd) this.#readies -= 1;
     const counts = this.#counts;
-    if (counts === null) return;
+    if (counts.length === 0) return;
     const left = (counts[this.#first] ?? 1) - 1;
     counts[this.#first] = left;
     if (left === 0) {
-      this.#first = (this.#first + 1) % MAX_RUNS;
+      this.#first = this.#placeOf(1);
       this.#runs -= 1;
     }
     this.#owed = this.#runs === 0 ? 0 : this.#owedOf(0);
@@ -107,8 +112,8 @@ export class GroupQueue {
 
   /** Puts a request that owes nothing before its end to the head, from which it was dropped. */
   putBackRequest(): void {
-    if (this.#words === null || this.#counts === null) return;
-    this.#first = (this.#first + MAX_RUNS - 1) % MAX_RUNS;
+    if (this.#words.length === 0) return;
+    this.#first = this.#placeOf(-1);
     this.#words[this.#first] = GROUP.request;
     this.#counts[this.#first] = 1;
     this.#runs += 1;
@@ -147,6 +152,25 @@ export class GroupQueue {
   }
 
   #wordOf(run: number): number {
-    return run < this.#runs ? (this.#words?.[(this.#first + run) % MAX_RUNS] ?? 0) : 0;
+    return run < this.#runs ? (this.#words[this.#placeOf(run)] ?? 0) : 0;
+  }
+
+  /** Where in the ring a run is, counted from the head. */
+  #placeOf(run: number): number {
+    return (this.#first + run) & (this.#words.length - 1);
+  }
+
+  #grow(): void {
+    const size = Math.max(FIRST_RUNS, 2 * this.#words.length);
+    const words = new Uint32Array(size);
+    const counts = new Uint32Array(size);
+    for (let run = 0; run < this.#runs; run += 1) {
+      const from = this.#placeOf(run);
+      words[run] = this.#words[from] ?? 0;
+      counts[run] = this.#counts[from] ?? 0;
+    }
+    this.#words = words;
+    this.#counts = counts;
+    this.#first = 0;
   }
 }

@@ -72,11 +72,11 @@ export class MessageWalk {
           (((bytes[at + 1] ?? 0) << 24) | ((bytes[at + 2] ?? 0) << 16) | ((bytes[at + 3] ?? 0) << 8) | (bytes[at + 4] ?? 0)) >>> 0;
         at += HEADER_BYTES;
         this.#enterBody();
-        if (this.#isNotedAndEmpty) return at;
+        if (this.#isNotedAndEmpty()) return at;
       } else {
         this.#headerByte(bytes[at] ?? 0);
         at += 1;
-        if (this.#isNotedAndEmpty) return at;
+        if (this.#isNotedAndEmpty()) return at;
       }
     }
     return -1;
@@ -108,7 +108,7 @@ export class MessageWalk {
   }
 
   /** A message without a body ended with its header just now, and somebody counts it. */
-  get #isNotedAndEmpty(): boolean {
+  #isNotedAndEmpty(): boolean {
     return this.#bodyLeft === 0 && this.#headerSeen === 0 && !this.#broken && this.#interest[this.#type] === NOTED;
   }
 

@@ -16,6 +16,9 @@ import type { Routed, Router } from '../router.ts';
 import { decodeBackendKey, type CancelKey } from '../wire/backend-key.ts';
 import type { Passenger } from './passenger.ts';
 
+/** One for all: the one that Node would make takes a picture of the stack each time, and a session ends once a login. */
+const OVER = new Error('the session is over');
+
 export type MovableParts = {
   readonly session: Routed;
   readonly passenger: Passenger;
@@ -27,7 +30,9 @@ export type MovableParts = {
 export class Movable {
   readonly passenger: Passenger;
   readonly #parts: MovableParts;
-  readonly #gone = new AbortController();
+  /** Null: nobody has asked yet, and but for a move nobody will. */
+  #gone: AbortController | null = null;
+  #isOver = false;
   /** The key that the client was given by its first server. */
   #key: CancelKey | null = null;
   /** Who knows the session by which key now. */
@@ -42,6 +47,8 @@ export class Movable {
 
   /** Aborted when the session is over. */
   get gone(): AbortSignal {
+    this.#gone ??= new AbortController();
+    if (this.#isOver) this.#gone.abort(OVER);
     return this.#gone.signal;
   }
 
@@ -118,7 +125,8 @@ export class Movable {
   close(): void {
     this.#forgetKey?.();
     this.passenger.learner.forget();
-    this.#gone.abort();
+    this.#isOver = true;
+    this.#gone?.abort(OVER);
   }
 
   /** False: the client has left. */

@@ -17,6 +17,11 @@ const SERVER_INTEREST = interestIn({
   noted: [...COUNTED_ANSWERS, FROM_SERVER.readyForQuery],
   watched: [FROM_SERVER.backendKey, FROM_SERVER.notice, FROM_SERVER.authentication, FROM_SERVER.parameterStatus],
 });
+/** Servers tell all their clients nearly the same; ten thousand sessions need not keep a copy each. */
+const KNOWN_MAX = 512;
+const KNOWN_LENGTH_MAX = 64;
+const known = new Map<string, string>();
+
 const LOGIN_INTEREST = interestIn({ watched: [FROM_CLIENT.loginAnswer] });
 
 export class Passenger {
@@ -51,7 +56,7 @@ export class Passenger {
       if (this.learner.complete) this.#login = null;
     } else if (type === FROM_SERVER.parameterStatus) {
       const [name = '', value = ''] = Buffer.from(body).toString('latin1').split('\0', 2);
-      this.parameters.set(name, value);
+      this.parameters.set(oneOf(name), oneOf(value));
     }
   }
 
@@ -59,4 +64,12 @@ export class Passenger {
   hear(messages: Buffer): void {
     for (const { type, body } of splitMessages(messages) ?? []) this.onServer(type, body);
   }
+}
+
+function oneOf(text: string): string {
+  const found = known.get(text);
+  if (found !== undefined || text.length > KNOWN_LENGTH_MAX) return found ?? text;
+  if (known.size >= KNOWN_MAX) known.clear();
+  known.set(text, text);
+  return text;
 }

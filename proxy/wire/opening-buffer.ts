@@ -20,7 +20,8 @@ export class OpeningBuffer {
     const length = this.length + chunk.length;
     if (length > MAX_WAITING_BYTES) return false;
     if (this.#to + chunk.length > this.#room.length) {
-      const room = Buffer.alloc(Math.max(FIRST_BYTES, 2 * length));
+      // A session keeps its startup packet, and the room with it; mostly that comes alone and in one piece.
+      const room = Buffer.alloc(this.#room.length === 0 ? length : Math.max(FIRST_BYTES, 2 * length));
       this.#room.copy(room, 0, this.#from, this.#to);
       this.#room = room;
       this.#to = this.length;

@@ -1,5 +1,5 @@
 /** A relay that is parked again and again while its client goes on sending: every request reaches exactly one server, in order, and is answered once. */
-import { createServer, connect, type Server, type Socket } from 'node:net';
+import type { Socket } from 'node:net';
 import { afterEach, describe, expect, it } from 'vitest';
 import { Boundary } from '../../../proxy/core/boundary.ts';
 import { ClientWatch } from '../../../proxy/core/client-watch.ts';
@@ -10,32 +10,13 @@ import { sleep } from '../../../shared/runtime/deadline.ts';
 import { until } from '../../support/until.ts';
 import { message } from './raw-client.ts';
 import { AUTH_OK, READY } from './scripted-server.ts';
+import { destroyPairs, directPair, randomOf } from './socket-pair.ts';
 
 const INTEREST = interestIn({ noted: [...COUNTED_ANSWERS, FROM_SERVER.readyForQuery] });
 const QUERY = 0x51;
 const PARAMETER = message('S', 'in_hot_standby\0off\0');
 
-const cleanups: (() => void)[] = [];
-afterEach(() => {
-  for (const cleanup of cleanups.splice(0)) cleanup();
-});
-
-/** Both ends of a TCP connection. */
-async function pair(): Promise<readonly [Socket, Socket]> {
-  const server: Server = createServer({ allowHalfOpen: true, noDelay: true });
-  await new Promise<void>((resolve) => server.listen(0, '127.0.0.1', resolve));
-  const address = server.address();
-  const port = address !== null && typeof address === 'object' ? address.port : 0;
-  const accepted = new Promise<Socket>((resolve) => server.once('connection', resolve));
-  const outer = connect({ port, host: '127.0.0.1', allowHalfOpen: true, noDelay: true });
-  const inner = await accepted;
-  for (const socket of [outer, inner]) {
-    socket.on('error', () => undefined);
-    cleanups.push(() => socket.destroy());
-  }
-  cleanups.push(() => server.close());
-  return [outer, inner];
-}
+afterEach(destroyPairs);
 
 /** Answers each query with its own text, after a moment of its own. */
 class EchoServer {
@@ -65,7 +46,8 @@ class EchoServer {
   }
 
   static async start(delayMs: () => number): Promise<EchoServer> {
-    return new EchoServer(...(await pair()), delayMs);
+    const [far, near] = await directPair('dialled');
+    return new EchoServer(near, far, delayMs);
   }
 }
 
@@ -101,20 +83,11 @@ function listen(client: Socket): { readonly answers: string[]; reports: number }
   return heard;
 }
 
-/** A small generator, so that a failure can be repeated by its seed. */
-function randomOf(seed: number): () => number {
-  let state = seed;
-  return () => {
-    state = (state * 1_103_515_245 + 12_345) % 2_147_483_648;
-    return state / 2_147_483_648;
-  };
-}
-
 describe('a relay that is parked', () => {
   it.each([1, 2, 3, 4, 5, 6])('loses, repeats and swaps nothing, however the bytes are cut (seed %i)', async (seed) => {
     const random = randomOf(seed);
     const delayMs = (): number => Math.floor(random() * 3);
-    const [client, inner] = await pair();
+    const [client, inner] = await directPair('accepted');
     const heard = listen(client);
     let server = await EchoServer.start(delayMs);
     const servers = [server];
@@ -160,7 +133,7 @@ describe('a relay that is parked', () => {
   });
 
   it('ends with its client when that leaves meanwhile, and is not adopted any more', async () => {
-    const [client, inner] = await pair();
+    const [client, inner] = await directPair('accepted');
     const server = await EchoServer.start(() => 0);
     let closed = false;
     const relay = relayBetween(inner, server.near, () => {
@@ -177,8 +150,8 @@ describe('a relay that is parked', () => {
   });
 
   it('lets somebody who is logging in come to the end of it, and tells of what he says', async () => {
-    const [client, inner] = await pair();
-    const [near, far] = await pair();
+    const [client, inner] = await directPair('accepted');
+    const [far, near] = await directPair('dialled');
     const said: Buffer[] = [];
     const relay = relayBetween(
       inner,
@@ -200,8 +173,8 @@ describe('a relay that is parked', () => {
   });
 
   it.each(['has begun', 'begins meanwhile'])('is not waited for when a stream of WAL %s, and the stream goes on', async (how) => {
-    const [client, inner] = await pair();
-    const [near, far] = await pair();
+    const [client, inner] = await directPair('accepted');
+    const [far, near] = await directPair('dialled');
     const relay = relayBetween(inner, near);
     near.pause();
     relay.start(Buffer.concat([AUTH_OK, READY]), Buffer.alloc(0));
@@ -219,7 +192,7 @@ describe('a relay that is parked', () => {
   });
 
   it('tells its client the error when it is cut', async () => {
-    const [client, inner] = await pair();
+    const [client, inner] = await directPair('accepted');
     const server = await EchoServer.start(() => 0);
     const relay = relayBetween(inner, server.near);
     relay.start(Buffer.concat([AUTH_OK, READY]), Buffer.alloc(0));
