@@ -33,6 +33,8 @@ export class ServerConfig {
   #loaded: Promise<void> | null = null;
   /** What the file says that this process has written; null before that. */
   #hbaOpen: boolean | null = null;
+  /** The settings that this process has put in place; null: before the first, and when the next must be written whatever they say. */
+  #inPlace: string | null = null;
   #tail: Promise<unknown> = Promise.resolve();
   /** What the likely next change will want. */
   #ready: Laid | null = null;
@@ -94,6 +96,12 @@ export class ServerConfig {
   async prepareStart(): Promise<MemberId | null> {
     await this.load();
     const { dataDir } = this.#context.config;
+    // Whatever has become of the files since they were put there.
+    await this.#inTurn(async () => {
+      this.#hbaOpen = null;
+      this.#inPlace = null;
+      await this.#forgetReady();
+    });
     this.#applicationName = await readMarker(dataDir);
     await writeWhole(identFilePath(this.#context.stateDir), '', this.#context.osUser);
     await stripAutoConf(dataDir, this.#context);
@@ -111,10 +119,15 @@ export class ServerConfig {
   async close(): Promise<void> {
     await this.#tail;
     clearTimeout(this.#readyTimer);
-    this.#changes += 1;
+    await this.#forgetReady();
     await this.#preparing;
-    if (this.#ready !== null) await discard(this.#ready);
+  }
+
+  async #forgetReady(): Promise<void> {
+    this.#changes += 1;
+    const ready = this.#ready;
     this.#ready = null;
+    if (ready !== null) await discard(ready);
   }
 
   async #load(): Promise<void> {
@@ -135,6 +148,7 @@ export class ServerConfig {
 
   /** Clients wait for this. */
   async #place(settings: string, open: boolean): Promise<void> {
+    if (this.#inPlace === settings && this.#hbaOpen === open) return;
     this.#changes += 1;
     clearTimeout(this.#readyTimer);
     const ready = this.#ready;
@@ -146,8 +160,10 @@ export class ServerConfig {
     // Open last, close first: between the two the stricter of both must hold.
     const inOrder = open ? [ofSettings, ofHba] : [ofHba, ofSettings];
     this.#hbaOpen = null;
+    this.#inPlace = null;
     for (const one of inOrder) await one?.place();
     this.#hbaOpen = open;
+    this.#inPlace = settings;
   }
 
   /** Both side by side. */

@@ -1,10 +1,12 @@
 /** Keeping a promise (PROTOCOL P4.2), and fetching under one what a claim would lack (P5.5). */
 import type { Epoch } from '../../../shared/domain/epoch.ts';
+import type { LeaderRecord } from '../../../shared/domain/leader-record.ts';
+import type { MemberId } from '../../../shared/domain/node-id.ts';
 import type { Job } from '../../core/actions.ts';
 import { ownExtent } from '../../core/extent.ts';
 import type { Outcome } from '../../postgres/port.ts';
 import { accepting, promising } from '../node-file-keeper.ts';
-import { ask, both, DONE, failed, followOf, look, save, wait, type Bench, type Recipe } from '../recipe.ts';
+import { ask, both, DONE, failed, followOf, look, save, wait, type Bench, type Recipe, type Step } from '../recipe.ts';
 import { kill } from './server.ts';
 
 const FETCH_POLL_MS = 20;
@@ -29,9 +31,12 @@ export function* keepPromise(bench: Bench, ballot: Epoch): Recipe<Outcome> {
     const saved = yield* save(promising(ballot));
     if (saved.kind === 'failed') return saved;
   } else {
-    const [saved, cut] = yield* both<Outcome, Outcome>({ kind: 'save', edit: promising(ballot) }, { kind: 'ask', ask: { kind: 'revoke' } });
-    if (saved.kind === 'failed') return saved;
-    if (cut.kind === 'failed') return cut;
+    const [saved, cut] = yield* both<Outcome, Outcome | readonly [Outcome, Outcome]>(
+      { kind: 'save', edit: promising(ballot) },
+      cutOff(record, situation.member),
+    );
+    const failure = [saved, cut].flat().find((outcome) => outcome.kind === 'failed');
+    if (failure !== undefined) return failure;
   }
   yield* look();
   // Somebody may have promoted it by hand just now. It goes on writing, and none of that would be in an answer given while it runs (simulator seed 961).
@@ -43,6 +48,13 @@ export function* keepPromise(bench: Bench, ballot: Epoch): Recipe<Outcome> {
   situation.promiseKept = ballot;
   clock.end('fence');
   return DONE;
+}
+
+/** Nobody else may claim what is handed over to us, and everybody waits for it: the door that a promotion needs closed is closed on the way. */
+function cutOff({ state }: LeaderRecord, member: MemberId): Step {
+  const revoke: Step = { kind: 'ask', ask: { kind: 'revoke' } };
+  if (state.kind !== 'handing-over' || state.to !== member) return revoke;
+  return { kind: 'both', first: revoke, second: { kind: 'ask', ask: { kind: 'set-open', open: false } } };
 }
 
 /** The guard knows what it started, and nobody else promotes it; a look would cost the fast path its time. */

@@ -1,4 +1,4 @@
-import { mkdtemp, readdir, readFile, rm, writeFile } from 'node:fs/promises';
+import { mkdir, mkdtemp, readdir, readFile, rm, stat, writeFile } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { afterEach, beforeEach, describe, expect, it } from 'vitest';
@@ -108,6 +108,24 @@ describe('the keeper of the rendered files', () => {
       if (digit % 2 === 1) continue;
       expect(await inPlace()).toMatchObject({ rendered: { follow: next.follow, open: next.open }, isOpen: next.open });
     }
+  });
+
+  it('writes nothing that is in place already, and everything anew before a start', async () => {
+    const config = keeper();
+    const open = async (): Promise<void> => config.update((rendered) => ({ ...rendered, open: true }));
+    await open();
+    const paths = [configFilePath(context.stateDir), hbaFilePath(context.stateDir)];
+    const inodes = async (): Promise<readonly number[]> => Promise.all(paths.map(async (path) => (await stat(path)).ino));
+    const before = await inodes();
+    await open();
+    expect(await inodes()).toEqual(before);
+    // What lies ready for the next change was made beside rules that were right then.
+    await until('the next is laid ready', 2_000, async () => isLaid(2));
+    await Promise.all(paths.map(async (path) => writeFile(path, 'somebody else’s')));
+    await mkdir(context.config.dataDir);
+    await config.prepareStart();
+    await open();
+    expect(await inPlace()).toMatchObject({ isOpen: true });
   });
 
   it('clears away what a killed agent had laid ready', async () => {

@@ -5,11 +5,12 @@ import type { Effect, Event } from '../../../../../agent/machine/events.ts';
 import { AgentMachine } from '../../../../../agent/machine/machine.ts';
 import type { ServerState } from '../../../../../agent/postgres/port.ts';
 import type { Bench, Step } from '../../../../../agent/machine/recipe.ts';
-import { fetchWal } from '../../../../../agent/machine/recipes/promise.ts';
+import { fetchWal, keepPromise } from '../../../../../agent/machine/recipes/promise.ts';
 import { epoch } from '../../../../../shared/domain/epoch.ts';
+import type { LeaderRecord } from '../../../../../shared/domain/leader-record.ts';
 import { lsn } from '../../../../../shared/domain/lsn.ts';
 import { timelineId } from '../../../../../shared/domain/timeline.ts';
-import { factsOf, historyOf, N1, N3, NOW_MS, primary, recordOf, standby, SYSTEM_ID } from '../../../../support/facts-builder.ts';
+import { factsOf, historyOf, N1, N2, N3, NOW_MS, primary, recordOf, standby, SYSTEM_ID } from '../../../../support/facts-builder.ts';
 
 const byHand = { timeline: timelineId(2), ancestors: [{ timeline: timelineId(1), end: lsn(500n) }] };
 const WRITTEN = 800n;
@@ -131,6 +132,30 @@ describe('a promise', () => {
     world.isImmortal = true;
     promoteByHandAt(world, 'look', 1);
     expect(askedToPromise(world)).toMatchObject({ kind: 'refused' });
+  });
+});
+
+describe('cutting the receiver off', () => {
+  const asks = (step: Step): readonly string[] => {
+    if (step.kind === 'both') return [...asks(step.first), ...asks(step.second)];
+    return [step.kind === 'ask' ? step.ask.kind : step.kind];
+  };
+  const asksOf = (state: LeaderRecord['state']): readonly string[] => {
+    const { self } = factsOf();
+    const postmaster = { kind: 'running', purpose: { kind: 'standby' }, promoted: false };
+    const bench = {
+      store: { record: recordOf({ state }) },
+      situation: { member: self.member, guard: { postmaster }, server: { state: standby(500n), seenAtMs: NOW_MS } },
+    } as unknown as Bench;
+    const { value } = keepPromise(bench, BALLOT).next();
+    return value === undefined || !('kind' in value) ? [] : asks(value as Step);
+  };
+  const final = { timeline: timelineId(1), lsn: lsn(500n) };
+
+  test('goes beside the note, and for what is handed over to us beside closing the door', () => {
+    expect(asksOf({ kind: 'serving' })).toEqual(['save', 'revoke']);
+    expect(asksOf({ kind: 'handing-over', to: N1, final })).toEqual(['save', 'revoke']);
+    expect(asksOf({ kind: 'handing-over', to: N2, final })).toEqual(['save', 'revoke', 'set-open']);
   });
 });
 
