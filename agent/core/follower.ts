@@ -116,8 +116,7 @@ function startAgain(facts: Facts, memory: Memory, present: Present): Decision {
   if (road === null)
     return decision(memory, 'rejoining', 'waiting for the history of the newer epochs', { kind: 'read-store', why: 'history' });
   if (state.extent === null) return rejoin(facts, memory, record, 'the end of the local WAL cannot be read');
-  if (isPromotionCut(facts, record)) return rejoin(facts, memory, record, 'a promotion of its own was cut short');
-  const unfit = whyUnfit(facts, state, state.extent, road);
+  const unfit = whyUnfit(facts, state, { extent: state.extent, road, record });
   // T11: an operator takes what is here for the best there is, wherever it has gone.
   if (facts.takeover?.force === true && mayRetry(facts, 'start-standby'))
     return decision(
@@ -168,9 +167,9 @@ function isNeeded({ self, peers }: Facts, { members, k }: MemberSet): boolean {
 function whyUnfit(
   facts: Facts,
   { wasPrimary }: Extract<ServerState, { kind: 'stopped' }>,
-  extent: WalExtent,
-  road: TimelineHistory,
+  { extent, road, record }: { readonly extent: WalExtent; readonly road: TimelineHistory; readonly record: LeaderRecord },
 ): string | null {
+  if (isPromotionCut(facts, record)) return 'a promotion of its own was cut short';
   if (facts.file.unfit !== null) return facts.file.unfit;
   if (!isOnRoad(extent, road)) return OFF_THE_ROAD;
   if (isBorrowed(extent, facts.file.accepted)) return BORROWED;

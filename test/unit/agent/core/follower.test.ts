@@ -285,3 +285,36 @@ describe('a stopped node that nobody waits for', () => {
     expect(startsBeside({ kind: 'promoting' }, beside({}), 500, [N2, N3])).toBe(true);
   });
 });
+
+describe('a directory whose own promotion was cut short', () => {
+  const state: ServerState = {
+    kind: 'stopped',
+    systemId: SYSTEM_ID,
+    wasPrimary: true,
+    cleanly: false,
+    marker: N2,
+    extent: { history: rootHistory(timelineId(1)), lsn: lsn(500n) },
+  };
+  const jobs = (takeover: Facts['takeover']): readonly unknown[] => {
+    const facts = factsOf(
+      { server: { state, seenAtMs: NOW_MS }, takeover, following: null },
+      { view: presentOf(recordOf({ set: memberSet([N3], 1) })) },
+    );
+    const promotion = { epoch: epoch(3n), timeline: timelineId(2), phase: 'begun' } as const;
+    return decide({ ...facts, file: { ...facts.file, promotion } }, EMPTY_MEMORY).actions.flatMap((action) =>
+      action.kind === 'job' ? [action.job] : [],
+    );
+  };
+
+  test('is made anew', () => {
+    expect(jobs(null).map((one) => (one as { kind: string }).kind)).not.toContain('start-standby');
+  });
+
+  // Two hand-made promotions can leave no other to take (simulator, seed 9698).
+  test('is started all the same for an operator who takes it for the best there is, and noted to be unfit', () => {
+    expect(jobs({ epoch: epoch(4n), declareLost: [], force: true, askedAtMs: NOW_MS - 5 })).toMatchObject([
+      { kind: 'start-standby', follow: false, unfit: 'a promotion of its own was cut short' },
+    ]);
+    expect(jobs({ epoch: epoch(4n), declareLost: [], force: false, askedAtMs: NOW_MS - 5 })).toEqual(jobs(null));
+  });
+});
