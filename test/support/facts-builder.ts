@@ -3,7 +3,7 @@ import type { Facts, PeerStatus, PromiseAnswer, StoreFacts } from '../../agent/c
 import { UNTRIED } from '../../agent/core/health.ts';
 import type { ServerFacts, ServerState, WalSender } from '../../agent/postgres/port.ts';
 import { epoch } from '../../shared/domain/epoch.ts';
-import type { HistoryEntry, LeaderRecord, NodeRecord } from '../../shared/domain/leader-record.ts';
+import type { HistoryEntry, LeaderRecord, NodeRecord, OperationRecord } from '../../shared/domain/leader-record.ts';
 import { lsn } from '../../shared/domain/lsn.ts';
 import { memberSet } from '../../shared/domain/member-set.ts';
 import { nameOf, parseMemberId, type MemberId } from '../../shared/domain/node-id.ts';
@@ -110,6 +110,22 @@ export function historyOf(change: Partial<HistoryEntry> = {}): HistoryEntry {
     trigger: 'creation',
     why: 'test',
     at: '',
+    ...change,
+  };
+}
+
+/** A move from n1 to n2 under way. */
+export function operationOf(change: Partial<OperationRecord> = {}): OperationRecord {
+  return {
+    id: 'move-1',
+    kind: 'switchover',
+    from: N1,
+    to: N2,
+    stage: 'checkpointing',
+    stagesMs: {},
+    epoch: epoch(4n),
+    why: null,
+    requestedAt: '',
     ...change,
   };
 }

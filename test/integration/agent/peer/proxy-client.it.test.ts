@@ -7,24 +7,12 @@ import { FakeDcs } from '../../../../shared/dcs/fake-dcs.ts';
 import { FakeStore } from '../../../../shared/dcs/fake-store.ts';
 import { keysOf } from '../../../../shared/dcs/keys.ts';
 import { encodeProxy } from '../../../../shared/dcs/records.ts';
-import { epoch } from '../../../../shared/domain/epoch.ts';
-import type { OperationRecord } from '../../../../shared/domain/leader-record.ts';
-import { N1, N2 } from '../../../support/facts-builder.ts';
+import { N1, N2, operationOf } from '../../../support/facts-builder.ts';
 
 const TOKEN = 'a token of the peers';
 const NEVER = new AbortController().signal;
 const keys = keysOf('test');
-const OPERATION: OperationRecord = {
-  id: 'move-1',
-  kind: 'switchover',
-  from: N1,
-  to: N2,
-  stage: 'checkpointing',
-  stagesMs: {},
-  epoch: epoch(4n),
-  why: null,
-  requestedAt: '',
-};
+const OPERATION = operationOf();
 
 const cleanups: (() => void)[] = [];
 afterEach(() => {

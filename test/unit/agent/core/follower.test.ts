@@ -19,6 +19,7 @@ import {
   N2,
   N3,
   NOW_MS,
+  operationOf,
   peerOf,
   peersOf,
   presentOf,
@@ -148,18 +149,6 @@ describe('a standby with WAL of a timeline that a claim has reserved', () => {
 
 describe('what a member of the set rests on (P7.6)', () => {
   const streaming = { server: { state: standby(500n, { receiver: 'streaming' }), seenAtMs: NOW_MS - 5 }, resting: null } as const;
-  const move = (change: Partial<OperationRecord>): OperationRecord => ({
-    id: 'move-1',
-    kind: 'switchover',
-    from: N1,
-    to: N2,
-    stage: 'checkpointing',
-    stagesMs: {},
-    epoch: epoch(4n),
-    why: null,
-    requestedAt: '',
-    ...change,
-  });
   const restsOn = (operation: OperationRecord | null, change: Partial<Facts> = {}, record: Partial<LeaderRecord> = {}): unknown => {
     const facts = factsOf({ ...streaming, ...change }, { view: presentOf(recordOf(record)), operation }, N2);
     return decide(facts, EMPTY_MEMORY).actions.flatMap((action) =>
@@ -172,21 +161,21 @@ describe('what a member of the set rests on (P7.6)', () => {
   });
 
   test('with a move to it under way also the present holder, and again the others when the move came to nothing', () => {
-    expect(restsOn(move({}))).toEqual([memberSet([N1, N3], 1)]);
-    expect(restsOn(move({}), { resting: memberSet([N1, N3], 1) })).toEqual([]);
-    expect(restsOn(move({ stage: 'aborted' }), { resting: memberSet([N1, N3], 1) })).toEqual([memberSet([N3], 1)]);
+    expect(restsOn(operationOf({}))).toEqual([memberSet([N1, N3], 1)]);
+    expect(restsOn(operationOf({}), { resting: memberSet([N1, N3], 1) })).toEqual([]);
+    expect(restsOn(operationOf({ stage: 'aborted' }), { resting: memberSet([N1, N3], 1) })).toEqual([memberSet([N3], 1)]);
     // Of two nodes the other one is the only member there can be.
-    expect(restsOn(move({}), {}, { set: memberSet([N2], 1) })).toEqual([memberSet([N1], 1)]);
+    expect(restsOn(operationOf({}), {}, { set: memberSet([N2], 1) })).toEqual([memberSet([N1], 1)]);
   });
 
   test('not on the holder for a move that is somebody else’s or of another epoch', () => {
-    expect(restsOn(move({ to: N3 }))).toEqual([memberSet([N3], 1)]);
-    expect(restsOn(move({ epoch: epoch(3n) }))).toEqual([memberSet([N3], 1)]);
+    expect(restsOn(operationOf({ to: N3 }))).toEqual([memberSet([N3], 1)]);
+    expect(restsOn(operationOf({ epoch: epoch(3n) }))).toEqual([memberSet([N3], 1)]);
   });
 
   test('on nobody while it is no member, or while nobody counts', () => {
-    expect(restsOn(move({}), {}, { set: memberSet([N3], 1) })).toEqual([]);
-    expect(restsOn(move({}), {}, { mode: 'async', set: NOBODY })).toEqual([]);
+    expect(restsOn(operationOf({}), {}, { set: memberSet([N3], 1) })).toEqual([]);
+    expect(restsOn(operationOf({}), {}, { mode: 'async', set: NOBODY })).toEqual([]);
   });
 
   test('on just what a claim by final position will say (T2), or the rest would be for nothing', () => {
@@ -202,7 +191,7 @@ describe('what a member of the set rests on (P7.6)', () => {
         action.kind === 'change' ? [action.record.set] : [],
       );
       expect(claims).toHaveLength(1);
-      expect(restsOn(move({}), {}, change)).toEqual(claims);
+      expect(restsOn(operationOf({}), {}, change)).toEqual(claims);
     }
   });
 });

@@ -2,21 +2,9 @@
 import { expect, test } from 'vitest';
 import { decide } from '../../../../agent/core/decide.ts';
 import { EMPTY_MEMORY } from '../../../../agent/core/memory.ts';
-import { epoch } from '../../../../shared/domain/epoch.ts';
-import type { OperationRecord } from '../../../../shared/domain/leader-record.ts';
-import { factsOf, N1, N2, NOW_MS } from '../../../support/facts-builder.ts';
+import { factsOf, N1, NOW_MS, operationOf } from '../../../support/facts-builder.ts';
 
-const OPERATION: OperationRecord = {
-  id: 'move-1',
-  kind: 'switchover',
-  from: N1,
-  to: N2,
-  stage: 'stopping',
-  stagesMs: {},
-  epoch: epoch(4n),
-  why: null,
-  requestedAt: '',
-};
+const OPERATION = operationOf({ stage: 'stopping' });
 
 test('a server that answers nobody while it is stopped for a move is no silent server: the move goes on, and the record is renewed', () => {
   const facts = factsOf(
