@@ -10,7 +10,7 @@ import { directUri, type Field } from '../../faults/ground.ts';
 import type { Session } from '../../ledger/session.ts';
 import { runClient, type ClientOptions } from '../client-loop.ts';
 import { Crew, type Member } from '../crew.ts';
-import { assertPrimary, withDoor } from '../door.ts';
+import { assertPrimary, withDoor } from '../../ledger/door.ts';
 import { OpLog } from '../op-log.ts';
 import { transact, type Ask, type Isolation, type Wish } from '../transaction.ts';
 import { verdictOf, type Workload, type WorkloadVerdict } from '../workload.ts';
