@@ -204,6 +204,16 @@ export class Router {
     if (!isMoving) this.#wakeups.wakeAll();
   }
 
+  /**
+   * Whoever is on its way to this leader and has not heard a word from it yet looks again, and is held. Left alone, its login would end behind the parking,
+   * and the stop of the leader would cut it a moment later: an error in a move that promises none.
+   */
+  turnBack(member: MemberId): void {
+    for (const [session, bond] of [...this.#bonds]) {
+      if (session.port === 'rw' && !session.attached && bond.member === member) session.depose('the leader is about to move');
+    }
+  }
+
   /** Something else than the view has changed. */
   wake(): void {
     this.#wakeups.wakeAll();

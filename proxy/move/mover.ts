@@ -73,6 +73,7 @@ export class Mover implements Movers {
     move.parkedAtMs = monotonicMs();
     this.#landing.add(move);
     router.setMoving(true);
+    router.turnBack(order.from);
     const deadline = AbortSignal.timeout(withinMs);
     setMaxListeners(0, deadline, move.ended.signal);
     const moves = router.movableOn(order.from).map((movable) => this.#of(move, movable));

@@ -25,7 +25,11 @@ class Desk {
   }
 
   readonly router = {
-    ...{ addressOf: () => ({ host: '127.0.0.1', port: 1, agentUrl: 'http://127.0.0.1:1' }), movableOn: () => [] },
+    ...{
+      addressOf: () => ({ host: '127.0.0.1', port: 1, agentUrl: 'http://127.0.0.1:1' }),
+      movableOn: () => [],
+      turnBack: () => undefined,
+    },
     waitForNews: (forMs: number, signal: AbortSignal) => this.#wakeups.wait(forMs, signal),
     setMoving: (isMoving: boolean) => {
       this.isMoving = isMoving;
