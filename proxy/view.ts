@@ -6,7 +6,7 @@
 import type { Dcs, Hint, KeyValue, Subscription } from '../shared/dcs/dcs.ts';
 import type { Keys } from '../shared/dcs/keys.ts';
 import { decodeLeader, decodeNode, decodeOperation, decodeProxy } from '../shared/dcs/records.ts';
-import { parseNodeName, type NodeName } from '../shared/domain/node-id.ts';
+import { nameOf, parseNodeName, type NodeName } from '../shared/domain/node-id.ts';
 import { EdgeLog } from '../shared/logging/edge-log.ts';
 import type { Logger } from '../shared/logging/logger.ts';
 import { monotonicMs } from '../shared/runtime/clock.ts';
@@ -67,7 +67,7 @@ export class ViewFollower {
   start(): void {
     this.#subscription = this.#options.dcs.watch(this.#options.keys.prefix, this.#onHint);
     this.#timer = setInterval(() => {
-      this.#pollAll('unless-asked');
+      for (const name of this.#view.nodes.keys()) void this.#poll(name, 'unless-asked');
     }, POLL_MS);
   }
 
@@ -169,7 +169,8 @@ export class ViewFollower {
     if (news === 'known') return;
     log.info({ epoch: next.epoch, seq: next.seq, holder: next.holder, state: next.state.kind }, 'view.leader');
     this.#publish({ ...this.#view, leader: next });
-    this.#pollAll('again');
+    // Of a leader that serves, clients wait to hear that it is open. Before that nobody waits for any answer, and the agents have a leader to make.
+    if (next.state.kind === 'serving') void this.#poll(nameOf(next.holder), 'again');
   }
 
   #absorbOperation(value: string): void {
@@ -208,10 +209,6 @@ export class ViewFollower {
     if (!key.startsWith(nodes)) return;
     const name = parseNodeName(key.slice(nodes.length));
     if (name !== null && this.#view.nodes.has(name)) this.#publish(withoutNode(this.#view, name));
-  }
-
-  #pollAll(when: 'again' | 'unless-asked'): void {
-    for (const name of this.#view.nodes.keys()) void this.#poll(name, when);
   }
 
   /** One question a node at a time. */

@@ -75,6 +75,11 @@ export function wasStoppedCleanly(control: ControlData): boolean {
   return CLEAN_STATES.has(control.state);
 }
 
+/** A primary that was: its last checkpoint is its last record. A standby that was stopped may have received more. */
+export function wasShutDown(control: ControlData): boolean {
+  return control.state === 'shut down';
+}
+
 function count(text: string | undefined): number | null {
   return text !== undefined && /^\d{1,15}$/.test(text) ? Number(text) : null;
 }

@@ -227,8 +227,7 @@ class LocalPostgres implements Postgres {
 
   setOpen(open: boolean, _signal: AbortSignal): Promise<Outcome> {
     return asOutcome('PGB-1313', async () => {
-      await this.#server.config.update((rendered) => ({ ...rendered, open }));
-      await this.#server.reload();
+      await this.#server.setOpen(open);
       return DONE;
     });
   }

@@ -25,6 +25,9 @@ export class LocalServer {
   readonly config: ServerConfig;
   #kept: ControlSession | null = null;
   #opening: Promise<ControlSession> | null = null;
+  /** Changes of the door in the files, and how many of them the server was told to read. */
+  #doorChanges = 1;
+  #doorChangesRead = 0;
 
   constructor(context: LocalContext, guard: GuardClient) {
     this.context = context;
@@ -44,11 +47,22 @@ export class LocalServer {
     if (reply.kind === 'refused') throw appError('PGB-1321', reply.why);
   }
 
+  /**
+   * Lets clients in or keeps them out. The server is not told again what it has read already: in a failover the door is closed twice, for safety, and
+   * clients wait for the second time as well.
+   */
+  async setOpen(open: boolean): Promise<void> {
+    if (await this.config.update((rendered) => ({ ...rendered, open }))) this.#doorChanges += 1;
+    if (this.#doorChangesRead < this.#doorChanges) await this.reload();
+  }
+
   /** After a file has been written. Nothing to do while no server runs: it reads the file when it starts. */
   async reload(): Promise<void> {
     if (this.postmasterPid() === null) return;
+    const changes = this.#doorChanges;
     try {
       await this.ask({ kind: 'signal', signal: 'reload' });
+      this.#doorChangesRead = changes;
     } catch (error) {
       // It ended in this moment. The files are in place, and nobody is left who could read the former ones.
       if (this.guard.status() === null || this.postmasterPid() !== null) throw error;

@@ -44,7 +44,7 @@ export type PromoteOptions = { readonly epoch: Epoch; readonly timeline: Timelin
 export async function promote(server: LocalServer, observer: Observer, options: PromoteOptions, signal: AbortSignal): Promise<Outcome> {
   await server.config.load();
   const session = await server.session();
-  const [replay] = await Promise.all([replayToBoundary(server, session, options.noProgressMs, signal), closeToClients(server)]);
+  const [replay] = await Promise.all([replayToBoundary(server, session, options.noProgressMs, signal), server.setOpen(false)]);
   if (replay.kind === 'failed') return replay;
   const facts = await observer.facts(QUERY_DEADLINE_MS);
   if (!facts.inRecovery) return failed('PGB-1314', 'the server is a primary already');
@@ -60,12 +60,6 @@ export async function promote(server: LocalServer, observer: Observer, options: 
   if (promoted !== true)
     return failed('PGB-1314', `still in recovery ${String(options.noProgressMs)} ms after the promotion was triggered`);
   return checkPromoted(session, options.timeline);
-}
-
-async function closeToClients(server: LocalServer): Promise<void> {
-  if (!server.config.rendered.open) return;
-  await server.config.update((rendered) => ({ ...rendered, open: false }));
-  await server.reload();
 }
 
 /** It writes the reserved timeline, and no other. What a session is told of it is the server's shared state: an old session sees what a new one would. */

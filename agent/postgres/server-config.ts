@@ -57,15 +57,19 @@ export class ServerConfig {
     return this.#loaded;
   }
 
-  /** Renders anew what `change` makes of the present state. Resolves when the files are in place; the reload is the caller's. */
-  async update(change: (rendered: Rendered) => Rendered): Promise<void> {
+  /**
+   * Renders anew what `change` makes of the present state. Resolves when the files are in place, with whether any of them is another than before; the
+   * reload is the caller's.
+   */
+  async update(change: (rendered: Rendered) => Rendered): Promise<boolean> {
     await this.load();
-    await this.#inTurn(async () => {
+    return await this.#inTurn(async () => {
       const next = change(this.#rendered);
-      await this.#place(this.#settingsOf(next), next.open);
+      const isChanged = await this.#place(this.#settingsOf(next), next.open);
       this.#rendered = next;
       // Still in turn: begun in the middle of the next change, it would be made for the state before that one.
       this.#prepareSoon();
+      return isChanged;
     });
   }
 
@@ -146,9 +150,9 @@ export class ServerConfig {
     });
   }
 
-  /** Clients wait for this. */
-  async #place(settings: string, open: boolean): Promise<void> {
-    if (this.#inPlace === settings && this.#hbaOpen === open) return;
+  /** Clients wait for this. False: both say so already. */
+  async #place(settings: string, open: boolean): Promise<boolean> {
+    if (this.#inPlace === settings && this.#hbaOpen === open) return false;
     this.#changes += 1;
     clearTimeout(this.#readyTimer);
     const ready = this.#ready;
@@ -164,6 +168,7 @@ export class ServerConfig {
     for (const one of inOrder) await one?.place();
     this.#hbaOpen = open;
     this.#inPlace = settings;
+    return true;
   }
 
   /** Both side by side. */
@@ -198,11 +203,11 @@ export class ServerConfig {
     else await discard(laid);
   }
 
-  async #inTurn(work: () => Promise<void>): Promise<void> {
+  async #inTurn<T>(work: () => Promise<T>): Promise<T> {
     const turn = this.#tail.then(work);
     // The next one goes on after a failure; the caller of this one hears of it.
     this.#tail = turn.catch(() => undefined);
-    await turn;
+    return await turn;
   }
 }
 

@@ -54,8 +54,7 @@ export async function stopFast(
 ): Promise<Stop> {
   if (server.postmasterPid() !== null) {
     // A running archive command holds the stop up. Closing takes it out of the way.
-    await server.config.update((rendered) => ({ ...rendered, open: false }));
-    await server.reload();
+    await server.setOpen(false);
     await server.ask({ kind: 'signal', signal: 'fast' });
     server.dropSession();
   }

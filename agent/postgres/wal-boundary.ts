@@ -7,18 +7,21 @@ import { join } from 'node:path';
 import { parseLsn, formatLsn, type Lsn } from '../../shared/domain/lsn.ts';
 import type { TimelineHistory } from '../../shared/domain/timeline.ts';
 import type { WalExtent } from '../../shared/domain/wal-position.ts';
-import { parseControlData, type ControlData } from './controldata.ts';
+import { parseControlData, wasShutDown, type ControlData } from './controldata.ts';
 import { walDirectory, type LocalContext } from './context.ts';
 import { historyAt, historyIds, readHistory } from './history-files.ts';
 import { runTool } from './tools.ts';
 import {
   beforePageHeader,
+  isHeaderOnOnePage,
   isWrittenSegment,
   LONG_HEADER_BYTES,
   parseSegmentName,
+  RECORD_HEADER_BYTES,
   recordEnd,
   segmentOf,
   segmentStart,
+  shutdownCheckpointBytes,
   type SegmentName,
 } from './wal-file.ts';
 
@@ -46,7 +49,9 @@ export async function readStoppedExtent(
     const ofTimeline = segments.filter(({ timeline }) => timeline === history.timeline);
     const written = await newestWritten(walDir, ofTimeline, control);
     if (written === null) continue;
-    const end = await lastRecordEnd(context, walDir, ofTimeline, written, control, signal);
+    const end =
+      (history.timeline === control.timeline ? await shutdownCheckpointEnd(walDir, written, control) : null) ??
+      (await lastRecordEnd(context, walDir, ofTimeline, written, control, signal));
     if (end !== null) return { history: historyAt(history, end), lsn: end };
   }
   return null;
@@ -69,9 +74,23 @@ async function possibleHistories(walDir: string, control: ControlData): Promise<
 async function newestWritten(walDir: string, ofTimeline: readonly SegmentName[], control: ControlData): Promise<SegmentName | null> {
   const sinceRedo = ofTimeline.filter(({ segment }) => segment >= segmentOf(control.redo, control.walSegmentBytes));
   for (const segment of sinceRedo.toSorted((a, b) => (a.segment < b.segment ? 1 : -1))) {
-    if (isWrittenSegment(await readHeader(join(walDir, segment.name)), segment, control.walSegmentBytes, control.systemId)) return segment;
+    const header = await readAt(join(walDir, segment.name), 0, LONG_HEADER_BYTES);
+    if (isWrittenSegment(header, segment, control.walSegmentBytes, control.systemId)) return segment;
   }
   return null;
+}
+
+/**
+ * A primary that was shut down wrote its last checkpoint last, and PostgreSQL panics rather than write anything behind it. One read instead of one more
+ * program: in a planned move all clients wait for this. Null: not so, or not to be seen like this.
+ */
+async function shutdownCheckpointEnd(walDir: string, newest: SegmentName, control: ControlData): Promise<Lsn | null> {
+  const { checkpoint, redo, walSegmentBytes } = control;
+  if (!wasShutDown(control) || redo !== checkpoint || newest.segment !== segmentOf(checkpoint, walSegmentBytes)) return null;
+  if (!isHeaderOnOnePage(checkpoint)) return null;
+  const at = Number(checkpoint - segmentStart(newest.segment, walSegmentBytes));
+  const totalBytes = shutdownCheckpointBytes(await readAt(join(walDir, newest.name), at, RECORD_HEADER_BYTES));
+  return totalBytes === null ? null : recordEnd(checkpoint, totalBytes, walSegmentBytes);
 }
 
 /**
@@ -143,12 +162,12 @@ async function endOfLastPrinted(
   return last > end ? null : last;
 }
 
-async function readHeader(path: string): Promise<Buffer> {
+async function readAt(path: string, at: number, bytes: number): Promise<Buffer> {
   const file = await open(path, 'r');
   try {
-    const header = Buffer.alloc(LONG_HEADER_BYTES);
-    const { bytesRead } = await file.read(header, 0, LONG_HEADER_BYTES, 0);
-    return header.subarray(0, bytesRead);
+    const buffer = Buffer.alloc(bytes);
+    const { bytesRead } = await file.read(buffer, 0, bytes, at);
+    return buffer.subarray(0, bytesRead);
   } finally {
     await file.close();
   }

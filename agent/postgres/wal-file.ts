@@ -9,6 +9,7 @@ const SHORT_HEADER_BYTES = 24n;
 /** The first page of a segment. Also what has to be read of a segment to know whether it was written. */
 export const LONG_HEADER_BYTES = 40;
 const ALIGNMENT = 8n;
+export const RECORD_HEADER_BYTES = 24;
 
 export function segmentOf(position: Lsn, segmentBytes: number): bigint {
   return position / BigInt(segmentBytes);
@@ -36,6 +37,23 @@ export function isWrittenSegment(header: Buffer, { segment }: SegmentName, segme
     header.readBigUInt64LE(8) === segment * BigInt(segmentBytes) &&
     header.readBigUInt64LE(24) === BigInt(systemId)
   );
+}
+
+/**
+ * How long the record of a shutdown checkpoint is, from its header (access/xlogrecord.h: total length, then at 16 and 17 what it is and whose). Null:
+ * these bytes begin something else.
+ */
+export function shutdownCheckpointBytes(header: Buffer): number | null {
+  if (header.length < RECORD_HEADER_BYTES) return null;
+  const totalBytes = header.readUInt32LE(0);
+  const isOfXlog = header.readUInt8(17) === 0;
+  const isShutdownCheckpoint = (header.readUInt8(16) & 0xf0) === 0;
+  return isOfXlog && isShutdownCheckpoint && totalBytes > RECORD_HEADER_BYTES ? totalBytes : null;
+}
+
+/** Does a record that begins here have its header on one page? */
+export function isHeaderOnOnePage(start: Lsn): boolean {
+  return PAGE_BYTES - (start % PAGE_BYTES) >= BigInt(RECORD_HEADER_BYTES);
 }
 
 /** The end of a record as PostgreSQL counts it: its bytes and every page header it crosses, rounded up to the alignment. */

@@ -3,11 +3,11 @@ import type { LeaderRecord } from '../../../shared/domain/leader-record.ts';
 import { isOfRecord } from '../../core/extent.ts';
 import type { Outcome } from '../../postgres/port.ts';
 import { accepting, type Edit } from '../node-file-keeper.ts';
-import { ask, both, DONE, failed, inOrder, look, save, stillOurs, type Bench, type Recipe } from '../recipe.ts';
-import { feedGuard, kill } from './server.ts';
+import { ask, both, DONE, failed, inOrder, look, save, stillOurs, type Bench, type Recipe, type Step } from '../recipe.ts';
+import { feedOf, kill } from './server.ts';
 import { rest } from './sync-set.ts';
 
-/** The set proven in force while still a standby, the note durable, the guard fed, clients kept out; then promote. */
+/** The note durable, clients kept out, the guard fed, the set proven in force while still a standby; then promote. */
 export function* promote(bench: Bench, record: LeaderRecord): Recipe<Outcome> {
   const { situation, clock, policy } = bench;
   const { epoch, timeline } = record;
@@ -15,10 +15,9 @@ export function* promote(bench: Bench, record: LeaderRecord): Recipe<Outcome> {
   let isComplete = false;
   try {
     const outcome = yield* inOrder(
-      () => noteAndClose((file) => ({ ...accepts(file), promotion: { epoch, timeline, phase: 'begun' }, unfit: null })),
+      () => ready(bench, record, (file) => ({ ...accepts(file), promotion: { epoch, timeline, phase: 'begun' }, unfit: null })),
       () => rest(bench, record.set),
       () => stillOurs(bench, epoch),
-      () => feedGuard(bench, record),
       () => ask<'promote'>({ kind: 'promote', epoch, timeline, noProgressMs: policy.promoteByMs }),
       () => checkFork(bench, record),
     );
@@ -38,10 +37,19 @@ export function* promote(bench: Bench, record: LeaderRecord): Recipe<Outcome> {
   return yield* save((file) => ({ ...file, promotion: { epoch, timeline, phase: 'done' } }));
 }
 
-/** Side by side, because clients wait: both must be done before the server is promoted, neither before the other. */
-function* noteAndClose(edit: Edit): Recipe<Outcome> {
-  const [saved, closed] = yield* both<Outcome, Outcome>({ kind: 'save', edit }, { kind: 'ask', ask: { kind: 'set-open', open: false } });
-  return saved.kind === 'failed' ? saved : closed;
+/**
+ * The note, the door and the guard, side by side, because clients wait: all must be done before the server is promoted, none before another. What the guard
+ * is fed may run out while the set is proven; then it refuses the promotion.
+ */
+function* ready(bench: Bench, record: LeaderRecord, edit: Edit): Recipe<Outcome> {
+  const feed = feedOf(bench, record);
+  if (feed.kind === 'failed') return feed;
+  const close: Step = { kind: 'ask', ask: { kind: 'set-open', open: false } };
+  const [noted, [closed, fed]] = yield* both<Outcome, readonly [Outcome, Outcome]>(
+    { kind: 'save', edit },
+    { kind: 'both', first: close, second: feed },
+  );
+  return [noted, closed, fed].find(({ kind }) => kind === 'failed') ?? DONE;
 }
 
 /** I12: the timeline must have left its parent at the floor: before it claimed WAL would be dropped, behind it somebody else's work brought back. */

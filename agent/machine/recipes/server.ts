@@ -8,7 +8,7 @@ import type { Job } from '../../core/actions.ts';
 import { authorityOf } from '../../core/authority.ts';
 import type { Outcome } from '../../postgres/port.ts';
 import { accepting } from '../node-file-keeper.ts';
-import { ask, DONE, failed, followOf, inOrder, look, save, stillOurs, type Bench, type Recipe } from '../recipe.ts';
+import { ask, DONE, failed, followOf, inOrder, look, save, stillOurs, type Bench, type Recipe, type Step } from '../recipe.ts';
 import { settingFor } from './sync-set.ts';
 
 export function* startStandby(bench: Bench, { record, follow: attach, unfit }: Extract<Job, { kind: 'start-standby' }>): Recipe<Outcome> {
@@ -50,11 +50,19 @@ export function* startPrimary(bench: Bench, record: LeaderRecord): Recipe<Outcom
   return situation.guard === null ? failed('PGB-1320', 'the guard is gone') : DONE;
 }
 
-/** Hands the guard what the record and the confirmations entitle this node to. */
-export function* feedGuard({ situation, outbox }: Bench, record: LeaderRecord): Recipe<Outcome> {
+/** The step that hands the guard what the record and the confirmations entitle this node to. */
+export function feedOf(
+  { situation, outbox }: Bench,
+  record: LeaderRecord,
+): Extract<Step, { kind: 'ask' }> | Extract<Outcome, { kind: 'failed' }> {
   const authority = authorityOf(situation.facts(), record);
   if (authority === null || authority.untilMs <= outbox.nowMs) return failed('PGB-1405', 'nothing entitles us to be primary');
-  return yield* ask<'feed-guard'>({ kind: 'feed-guard', epoch: record.epoch, untilMs: authority.untilMs });
+  return { kind: 'ask', ask: { kind: 'feed-guard', epoch: record.epoch, untilMs: authority.untilMs } };
+}
+
+function* feedGuard(bench: Bench, record: LeaderRecord): Recipe<Outcome> {
+  const feed = feedOf(bench, record);
+  return feed.kind === 'failed' ? feed : ((yield feed) as Outcome);
 }
 
 export function* kill({ situation, policy }: Bench): Recipe<Outcome> {

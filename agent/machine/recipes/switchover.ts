@@ -6,8 +6,8 @@ import { contains, type WalPosition } from '../../../shared/domain/wal-position.
 import type { OperationRecord, SwitchoverStage } from '../../../shared/domain/leader-record.ts';
 import { nameOf } from '../../../shared/domain/node-id.ts';
 import type { Outcome } from '../../postgres/port.ts';
-import type { Parked } from '../asks.ts';
-import { addressOf, ask, both, DONE, failed, look, stillOurs, wait, type Bench, type Recipe } from '../recipe.ts';
+import type { AskOf, Parked, StatusReply } from '../asks.ts';
+import { addressOf, ask, both, DONE, failed, stillOurs, wait, type Bench, type Recipe } from '../recipe.ts';
 import { kill } from './server.ts';
 
 const CHECKPOINT_MS = 60_000;
@@ -33,19 +33,17 @@ export function* stopForSwitchover(bench: Bench, operation: OperationRecord): Re
   const before = stillOurs(bench, operation.epoch);
   if (before.kind === 'failed') return before;
   enter('parking');
-  const [, closed] = yield* both<Parked, Outcome>(
-    { kind: 'ask', ask: { kind: 'park-clients', operation, phase: 'park', deadlineMs: bench.policy.parkMs } },
-    { kind: 'ask', ask: { kind: 'set-open', open: false } },
-  );
+  // First, and not beside the parking: from there on clients that are there already wait for every step, those that come now only for the move as a whole.
+  const closed = yield* ask<'set-open'>({ kind: 'set-open', open: false });
   if (closed.kind === 'failed') return closed;
+  yield* ask<'park-clients'>({ kind: 'park-clients', operation, phase: 'park', deadlineMs: bench.policy.parkMs });
   // Clients had time to finish; so had everybody else.
   const after = stillOurs(bench, operation.epoch);
   if (after.kind === 'failed') return after;
   enter('stopping');
   const final = yield* stopCleanly(bench);
   if ('kind' in final) return final;
-  enter('draining');
-  return yield* drain(bench, operation, final);
+  return yield* drain(bench, operation, final, () => enter('draining'));
 }
 
 /** A server that is half stopped is neither here nor there: it is killed, and restarted in place by the decision that follows. */
@@ -61,22 +59,31 @@ function* stopCleanly(bench: Bench): Recipe<WalPosition | Extract<Outcome, { kin
   }
 }
 
-function* drain(bench: Bench, { id, to }: OperationRecord, final: WalPosition): Recipe<Outcome> {
+/**
+ * `onWait`: the target lacks something. In an ordinary move it has everything before it is asked, and whoever is told of one stage more has less time
+ * for the next.
+ */
+function* drain(bench: Bench, { id, to }: OperationRecord, final: WalPosition, onWait: () => void): Recipe<Outcome> {
   const { situation, outbox, policy } = bench;
   const node = addressOf(bench, to);
   if (node === null) return failed('PGB-1402', 'the address of the target is not known');
   const untilMs = outbox.nowMs + policy.stageByMs;
-  const question = { kind: 'ask-status', name: nameOf(to), url: node.agentUrl, timeoutMs: policy.promiseAttemptMs, fresh: true } as const;
-  while (outbox.nowMs < untilMs) {
-    const status = yield* ask<'ask-status'>(question);
+  const question: AskOf<'ask-status'> = {
+    kind: 'ask-status',
+    name: nameOf(to),
+    url: node.agentUrl,
+    timeoutMs: policy.promiseAttemptMs,
+    fresh: true,
+  };
+  // The hand-over is decided on a look that shows the stop.
+  let [status] = yield* both<StatusReply | null, void>({ kind: 'ask', ask: question }, { kind: 'look' });
+  for (;;) {
     const hasAll = status?.member === to && status.extent !== null && contains(status.extent, final);
     situation.handover = { operationId: id, final, drained: hasAll };
-    if (hasAll) {
-      yield* look();
-      return DONE;
-    }
+    if (hasAll) return DONE;
+    if (outbox.nowMs >= untilMs) return failed('PGB-1402', 'the target did not report the final position in time');
+    onWait();
     yield* wait(DRAIN_POLL_MS);
+    status = yield* ask<'ask-status'>(question);
   }
-  yield* look();
-  return failed('PGB-1402', 'the target did not report the final position in time');
 }

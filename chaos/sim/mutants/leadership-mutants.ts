@@ -136,7 +136,7 @@ export const LEADERSHIP_MUTANTS: readonly Mutant[] = [
     sites: [
       { file: 'agent/core/switchover.ts', original: 'return handover.drained ? null', mutated: 'return true ? null' },
       { file: 'agent/core/candidate.ts', original: '!contains(boundary, final) || !contains(boundary, record.floor)', mutated: 'false' },
-      { file: 'agent/machine/recipes/switchover.ts', original: 'if (hasAll) {', mutated: 'if (status !== null) {' },
+      { file: 'agent/machine/recipes/switchover.ts', original: 'if (hasAll) return', mutated: 'if (status !== null) return' },
     ],
   },
   {

@@ -1,11 +1,14 @@
 // A life of two nodes on a real PostgreSQL: made, cloned, followed, cut off, promoted to a reserved timeline, rewound. One story, told in steps,
 // because every step is the precondition of the next.
-import { spawn } from 'node:child_process';
+import { spawn, spawnSync } from 'node:child_process';
 import { existsSync, readdirSync, readFileSync, statSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
+import { findBinDir } from '../../../../agent/postgres/context.ts';
+import { beforePageHeader } from '../../../../agent/postgres/wal-file.ts';
 import { memberSet } from '../../../../shared/domain/member-set.ts';
 import { epoch } from '../../../../shared/domain/epoch.ts';
+import { parseLsn, type Lsn } from '../../../../shared/domain/lsn.ts';
 import { STUB_HISTORY_LINE, timelineId } from '../../../../shared/domain/timeline.ts';
 import { contains, extentPosition } from '../../../../shared/domain/wal-position.ts';
 import { slotName } from '../../../../shared/domain/node-id.ts';
@@ -41,6 +44,19 @@ async function streaming(primary: RealNode, standby: RealNode): Promise<void> {
     const { walSenders } = await factsOf(primary);
     return walSenders.some(({ applicationName, state }) => applicationName === standby.member && state === 'streaming');
   });
+}
+
+/** Where PostgreSQL's own reader finds nothing more. */
+function endByWaldump({ dataDir }: RealNode, timeline: number): Lsn {
+  const tool = (name: string, ...args: readonly string[]): string => {
+    const { stdout, stderr } = spawnSync(join(findBinDir(null), name), args, { encoding: 'utf8', env: { LC_ALL: 'C' } });
+    return stdout + stderr;
+  };
+  const redo = /REDO location:\s+(\S+)/.exec(tool('pg_controldata', '-D', dataDir))?.[1] ?? '';
+  const dump = tool('pg_waldump', '-q', '-t', String(timeline), '-p', join(dataDir, 'pg_wal'), '-s', redo);
+  const end = parseLsn(/invalid record length at ([0-9A-F]+\/[0-9A-F]+)/.exec(dump)?.[1] ?? '');
+  if (end === null) throw new Error(dump);
+  return beforePageHeader(end, 16 * 1_048_576);
 }
 
 describe('the local PostgreSQL', () => {
@@ -263,6 +279,7 @@ describe('the local PostgreSQL', () => {
     if (stop.kind === 'failed' || stop.final === null) throw new Error('no final position');
     const { final } = stop;
     expect(final.timeline).toBe(5);
+    expect(final.lsn).toBe(endByWaldump(b, final.timeline));
     await until('the standby contains it', 3_000, async () => {
       const extent = await a.postgres.position(NEVER);
       return extent !== null && contains(extent, final);

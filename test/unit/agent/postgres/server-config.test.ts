@@ -112,12 +112,12 @@ describe('the keeper of the rendered files', () => {
 
   it('writes nothing that is in place already, and everything anew before a start', async () => {
     const config = keeper();
-    const open = async (): Promise<void> => config.update((rendered) => ({ ...rendered, open: true }));
-    await open();
+    const open = async (): Promise<boolean> => config.update((rendered) => ({ ...rendered, open: true }));
+    expect(await open()).toBe(true);
     const paths = [configFilePath(context.stateDir), hbaFilePath(context.stateDir)];
     const inodes = async (): Promise<readonly number[]> => Promise.all(paths.map(async (path) => (await stat(path)).ino));
     const before = await inodes();
-    await open();
+    expect(await open()).toBe(false);
     expect(await inodes()).toEqual(before);
     // What lies ready for the next change was made beside rules that were right then.
     await until('the next is laid ready', 2_000, async () => isLaid(2));

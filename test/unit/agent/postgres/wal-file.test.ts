@@ -1,11 +1,13 @@
 import { describe, expect, it } from 'vitest';
 import {
   beforePageHeader,
+  isHeaderOnOnePage,
   isWrittenSegment,
   parseSegmentName,
   recordEnd,
   segmentOf,
   segmentStart,
+  shutdownCheckpointBytes,
 } from '../../../../agent/postgres/wal-file.ts';
 import { lsn } from '../../../../shared/domain/lsn.ts';
 
@@ -36,6 +38,33 @@ describe('a WAL segment', () => {
     header.writeBigUInt64LE(0x800000n, 8);
     expect(isWrittenSegment(header, name, 4 * MIB, '77')).toBe(false);
     expect(isWrittenSegment(header.subarray(0, 8), name, 4 * MIB, '77')).toBe(false);
+  });
+});
+
+describe('the header of a shutdown checkpoint', () => {
+  const header = (info: number, rmgr: number, totalBytes = 114): Buffer => {
+    const bytes = Buffer.alloc(24);
+    bytes.writeUInt32LE(totalBytes, 0);
+    bytes.writeUInt8(info, 16);
+    bytes.writeUInt8(rmgr, 17);
+    return bytes;
+  };
+
+  it('tells the length, whatever flags it carries', () => {
+    expect(shutdownCheckpointBytes(header(0x00, 0))).toBe(114);
+    expect(shutdownCheckpointBytes(header(0x01, 0))).toBe(114);
+  });
+
+  it('is not that of an online checkpoint, of another manager, of nothing, or cut short', () => {
+    expect(shutdownCheckpointBytes(header(0x10, 0))).toBeNull();
+    expect(shutdownCheckpointBytes(header(0x00, 1))).toBeNull();
+    expect(shutdownCheckpointBytes(Buffer.alloc(24))).toBeNull();
+    expect(shutdownCheckpointBytes(header(0x00, 0).subarray(0, 20))).toBeNull();
+  });
+
+  it('lies on one page when it begins early enough', () => {
+    expect(isHeaderOnOnePage(lsn(0x1001fe8n))).toBe(true);
+    expect(isHeaderOnOnePage(lsn(0x1001ff0n))).toBe(false);
   });
 });
 
