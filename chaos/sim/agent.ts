@@ -63,7 +63,7 @@ export class SimAgent {
       process: this.process,
       store: parts.store,
       peer: (name) => parts.peer(name)?.inbox ?? null,
-      freshIncarnation: () => this.#freshIncarnation(),
+      freshIncarnation: () => this.freshIncarnation(),
     });
     parts.node.onGuardChange = () => this.#onGuard();
   }
@@ -84,7 +84,7 @@ export class SimAgent {
     this.#announced = null;
     this.#isAnnouncing = false;
     this.#asks.forget();
-    const known = node.file ?? freshFile(this.#freshIncarnation());
+    const known = node.file ?? freshFile(this.freshIncarnation());
     const file: NodeFile = { ...known, bootCount: known.bootCount + 1 };
     this.#asks.save(file, () => this.#begin(file));
   }
@@ -297,7 +297,8 @@ export class SimAgent {
     this.#parts.store.putNode(node.name, record, settle);
   }
 
-  #freshIncarnation(): Incarnation {
+  /** One that it has never had: a disk that comes back empty is another member. */
+  freshIncarnation(): Incarnation {
     this.#incarnations += 1;
     const digits = `${this.node.name.slice(-1)}${(this.#incarnations * 7919).toString(16)}`.padStart(12, '0');
     const incarnation = parseIncarnation(digits);

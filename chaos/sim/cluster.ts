@@ -286,7 +286,8 @@ export class Cluster {
     const { options } = this;
     const wal = new Wal(1);
     for (let at = 0; at < 5; at += 1) wal.write(0, 1_000);
-    const members = this.nodes.map((node): MemberId => memberId(node.name, incarnation(`${node.name.slice(-1)}abcdef`.padStart(12, '0'))));
+    // Drawn by the agents themselves, as when they joined: who keeps its identity over a lost disk is then known by the one that it had before the first.
+    const members = this.nodes.map((node): MemberId => memberId(node.name, this.agentOf(node).freshIncarnation()));
     const [holder, ...others] = members;
     if (holder === undefined) throw new RangeError('a cluster has nodes');
     const set =

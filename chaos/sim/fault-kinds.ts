@@ -35,7 +35,8 @@ const STORE_FAULTS = ['store-outage', 'store-slow', 'store-late-commits', 'watch
 
 export type StoreFault = (typeof STORE_FAULTS)[number];
 
-export const FAULT_KINDS = [
+/** Any seed may draw any of them. A kind more among them changes what every seed draws. */
+export const DRAWN_KINDS = [
   ...(Object.keys(LEADERS_SHARE) as NodeFault[]),
   ...STORE_FAULTS,
   'one-way-cut',
@@ -59,6 +60,11 @@ export const FAULT_KINDS = [
   'move-to-laggard',
   'operator-force',
 ] as const;
+
+/** Each aims at one moment that needs several things at once; they are drawn by a stream of their own, into seeds that have hardly anything else (options.ts). */
+export const AIMED_KINDS = ['heir-held-up', 'promiser-loses-disk'] as const;
+
+export const FAULT_KINDS = [...DRAWN_KINDS, ...AIMED_KINDS] as const;
 
 export type FaultKind = (typeof FAULT_KINDS)[number];
 

@@ -9,7 +9,7 @@ import { isNodeFault, isStoreFault, LEADERS_SHARE, type FaultKind, type NodeFaul
 import { FAILABLE, FAILPOINTS, type Failpoint, type FailpointAct } from './failpoint.ts';
 import type { HostName } from './network.ts';
 import { CALM_WEATHER, type SimNode } from './node.ts';
-import { Provoker, type End } from './provoke.ts';
+import { disksToSpare, Provoker, type End } from './provoke.ts';
 import type { Random } from './random.ts';
 import { STORE_HOST } from './sim-store.ts';
 
@@ -220,6 +220,10 @@ export class Faults {
       case 'move-to-laggard':
         this.#provoker.moveToLaggard();
         return null;
+      case 'heir-held-up':
+        return this.#provoker.holdUpHeir();
+      case 'promiser-loses-disk':
+        return this.#provoker.losePromisersDisk();
       case 'operator-force':
         cluster.operator.forceFailover();
         return null;
@@ -238,16 +242,8 @@ export class Faults {
     return () => this.#cluster.powerOn(node);
   }
 
-  /** Not the last copy: a cluster whose every disk is gone has nothing to show. */
   #loseDisk(): End {
-    const { nodes, judge, store } = this.#cluster;
-    // Who loses its memory in the same hour as the store does may found a second cluster: outside the promise.
-    if (store.isForgetful) return null;
-    const holder = judge.record?.holder;
-    // The holder in the record may be one whose claim came late, and whose own disk is long gone (seed 16592).
-    const isSomewhereElse = (node: SimNode): boolean =>
-      nodes.some(({ directory }) => directory?.isWhole === true && directory !== node.directory);
-    const victims = nodes.filter((node) => node.directory?.marker !== holder && isSomewhereElse(node));
+    const victims = disksToSpare(this.#cluster);
     if (victims.length === 0) return null;
     const node = this.#random.pick(victims);
     this.#cluster.loseDisk(node);

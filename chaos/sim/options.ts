@@ -4,7 +4,7 @@
  */
 import { DEFAULT_POLICY, type Policy } from '../../shared/domain/policy.ts';
 import { CALMS, policyOf, type Calm } from './calm.ts';
-import { FAULT_KINDS, type FaultKind } from './fault-kinds.ts';
+import { AIMED_KINDS, DRAWN_KINDS, type FaultKind } from './fault-kinds.ts';
 import { canLoseTwo, type Finale } from './finale.ts';
 import { Random } from './random.ts';
 
@@ -71,6 +71,7 @@ const THEMES: readonly (readonly FaultKind[])[] = [
   ['start-refused', 'leader-postmaster-kill', 'agent-kill', 'machine-dies-at-failpoint', 'act-is-late'],
 ];
 const THEMED_SHARE = 0.35;
+const AIMED_SHARE = 0.05;
 const CALM_SHARE = 0.03;
 const MOVE_SHARE = 0.2;
 const LAST_STAND_SHARE = 0.2;
@@ -78,8 +79,16 @@ const LAST_STAND_SHARE = 0.2;
 function drawFaults(random: Random): Set<FaultKind> {
   const wanted = 1 + random.int(5);
   const faults = new Set<FaultKind>();
-  while (faults.size < wanted) faults.add(random.pick(FAULT_KINDS));
+  while (faults.size < wanted) faults.add(random.pick(DRAWN_KINDS));
   return faults;
+}
+
+/** From a stream of its own: all other seeds, those that test/sim keeps among them, go on telling the stories that they told before anything was aimed. */
+function aim(seed: number, drawn: readonly FaultKind[]): readonly FaultKind[] {
+  const random = new Random(seed, 'target');
+  if (!random.chance(AIMED_SHARE)) return drawn;
+  const kind = random.pick(AIMED_KINDS);
+  return random.chance(0.3) ? [kind, random.pick(drawn)] : [kind];
 }
 
 function drawFinale(random: Random, shape: Pick<SimOptions, 'nodes' | 'policy'>): Finale {
@@ -112,7 +121,7 @@ export function optionsOf(seed: number): SimOptions {
     clients: 1 + random.int(3),
     paceMs: random.pick([20, 40, 80]),
     faultyMs: random.between(6_000, 16_000),
-    faults: [...faults],
+    faults: aim(seed, [...faults]),
     faultEveryMs: random.pick([400, 900, 1_800, 3_500]),
     faultsAtOnce: random.pick(isThemed ? [2, 2, 3] : [1, 1, 2, 2, 3]),
     calm,

@@ -15,6 +15,9 @@ const STREAM_ENDS_MS = 100;
 /** By then whoever came back has said its first word, and replayed. */
 const RETURNED_MS = 3_000;
 
+/** By then members have answered a leader that ended, and nobody's patience with it is over (promiseByMs). */
+const PROMISED_MS = 150;
+
 /** Undoes what was done; null when it is over by itself. */
 export type End = (() => void) | null;
 
@@ -130,6 +133,64 @@ export class Provoker {
     world.after(2 * RETURNED_MS, () => (target.weather.flushMs = CALM_WEATHER.flushMs));
   }
 
+  /**
+   * The heir of a planned move is held up between the hand-over and its claim (T9, H6). The old leader has to wait for the claim, and to take the record back
+   * before anything else where none comes. Started by its own word it has the other members acknowledge what the heir lacks, and the claim, which asks
+   * nobody, throws that away; and where the heir is not the member any more to whom the record was given, nobody ever takes it back.
+   */
+  holdUpHeir(): End {
+    const cluster = this.#cluster;
+    const { network, world } = cluster;
+    const holdUp = (heir: SimNode): (() => void) => {
+      const how = this.#random.pick(['frozen', 'slow', 'bereft'] as const);
+      // All of it: its server alone would go on receiving what is acknowledged elsewhere.
+      if (how === 'frozen') return cluster.freeze(heir, false);
+      if (how === 'bereft' && disksToSpare(cluster).includes(heir)) {
+        cluster.loseDisk(heir);
+        return () => cluster.powerOn(heir);
+      }
+      // It has let go of its leader, as has everybody whom it asked to, and only its claim is on the way.
+      network.worsen(heir.name, STORE_HOST, { delayMs: this.#random.between(500, 1_000), loss: 0 });
+      return () => network.mend(heir.name, STORE_HOST);
+    };
+    const forget = cluster.onRecord(({ state }) => {
+      const heir = state.kind === 'handing-over' ? cluster.node(nameOf(state.to)) : null;
+      if (heir === null) return;
+      forget();
+      // It ends by itself: an abort comes after seconds, and a hand-over whose heir is as slow as that is another story.
+      world.after(0, () => world.after(this.#random.between(600, 2_500), holdUp(heir)));
+    });
+    cluster.operator.requestSwitchover(this.#follower());
+    return forget;
+  }
+
+  /**
+   * A member loses its disk between its promise and the claim, and is back at once (P1, P4.3, H9). Nobody can claim; the leader, whom no other member reaches,
+   * starts in place, and is the one to clone from, at the epoch that this member has promised to leave. Taken for who it was, it has given two words that
+   * exclude each other: the promise by which somebody may still depose the leader, and the acknowledgements by which the leader goes on.
+   */
+  losePromisersDisk(): End {
+    const cluster = this.#cluster;
+    const leader = this.#leader();
+    const member = this.#follower();
+    const others = cluster.nodes.filter((node) => node !== leader && node !== member);
+    const backToStore = this.#cut(bothWays(member.name, STORE_HOST));
+    const ends = [backToStore, this.#cut(others.flatMap(({ name }) => bothWays(name, STORE_HOST)))];
+    let isOver = false;
+    cluster.killPostmaster(leader);
+    cluster.world.after(PROMISED_MS + this.#random.between(0, 300), () => {
+      if (isOver || !disksToSpare(cluster).includes(member)) return;
+      ends.push(this.#cut(others.flatMap(({ name }) => bothWays(name, leader.name))));
+      cluster.loseDisk(member);
+      backToStore();
+      cluster.powerOn(member);
+    });
+    return () => {
+      isOver = true;
+      for (const end of ends) end();
+    };
+  }
+
   #strikeClaimant(withinMs: number, strike: (claimant: SimNode) => () => void): End {
     const cluster = this.#cluster;
     const former = this.#leader();
@@ -196,25 +257,29 @@ export class Provoker {
   #promiseInVain(): End {
     const cluster = this.#cluster;
     const leader = this.#leader();
-    const links = cluster.nodes.filter((node) => node !== leader).flatMap(({ name }) => bothWays(name, STORE_HOST));
-    for (const [from, to] of links) cluster.network.cut(from, to);
+    const end = this.#cut(cluster.nodes.filter((node) => node !== leader).flatMap(({ name }) => bothWays(name, STORE_HOST)));
     cluster.killPostmaster(leader);
-    return () => {
-      for (const [from, to] of links) cluster.network.heal(from, to);
-    };
+    return end;
   }
 
   /** A leader that no other node hears goes on writing what nobody receives, and sees in etcd that it was deposed. */
   #leaveTail(): End {
     const cluster = this.#cluster;
     const leader = this.#leader();
-    const links = cluster.nodes.filter((node) => node !== leader).flatMap(({ name }) => bothWays(name, leader.name));
-    for (const [from, to] of links) cluster.network.cut(from, to);
+    const end = this.#cut(cluster.nodes.filter((node) => node !== leader).flatMap(({ name }) => bothWays(name, leader.name)));
     // What stands behind the fork is rewound from a leader within reach, while the failpoint is still armed.
-    cluster.world.after(this.#random.between(1_200, 2_500), () => {
-      for (const [from, to] of links) cluster.network.heal(from, to);
-    });
+    cluster.world.after(this.#random.between(1_200, 2_500), end);
     return null;
+  }
+
+  #cut(links: readonly (readonly [from: HostName, to: HostName])[]): () => void {
+    const { network } = this.#cluster;
+    let isCut = true;
+    for (const [from, to] of links) network.cut(from, to);
+    return () => {
+      if (isCut) for (const [from, to] of links) network.heal(from, to);
+      isCut = false;
+    };
   }
 
   #follower(): SimNode {
@@ -232,4 +297,15 @@ function bothWays(one: HostName, other: HostName): readonly (readonly [from: Hos
     [one, other],
     [other, one],
   ];
+}
+
+/** Whose disk may be lost. Not the last copy: a cluster whose every disk is gone has nothing to show. */
+export function disksToSpare({ nodes, judge, store }: Cluster): readonly SimNode[] {
+  // Who loses its memory in the same hour as the store does may found a second cluster: outside the promise.
+  if (store.isForgetful) return [];
+  const holder = judge.record?.holder;
+  // The holder in the record may be one whose claim came late, and whose own disk is long gone (seed 16592).
+  const isSomewhereElse = (node: SimNode): boolean =>
+    nodes.some(({ directory }) => directory?.isWhole === true && directory !== node.directory);
+  return nodes.filter((node) => node.directory?.marker !== holder && isSomewhereElse(node));
 }

@@ -130,6 +130,30 @@ export const LEADERSHIP_MUTANTS: readonly Mutant[] = [
     ],
   },
   {
+    name: 'serves-behind-the-hand-over',
+    guards: 'T9, H6 · PostgreSQL only when the abort is known committed',
+    story:
+      'The old primary of a switchover that takes too long is started again and lets its clients in, and the heir’s claim comes all the same.',
+    sites: [
+      {
+        file: 'agent/core/holder.ts',
+        original: 'return abortHandover(facts, memory, present);',
+        mutated: `if (!facts.reached(present.firstSeenAtMs + 300)) return abortHandover(facts, memory, present);
+      return facts.server.state.kind === 'running' &&
+        facts.inForce.kind === 'proven' &&
+        facts.inForce.provenAtLsn !== null &&
+        flushedPast(facts.server.state.facts, record.set, facts.inForce.provenAtLsn) >= record.set.k
+        ? decision(memory, 'leading', 'letting clients in', ...(facts.open ? [] : [job({ kind: 'open', epoch: record.epoch })]))
+        : restartInPlace(facts, memory, present, []);`,
+      },
+      {
+        file: 'agent/core/authority.ts',
+        original: "record.state.kind !== 'serving' && record.state.kind !== 'promoting'",
+        mutated: 'false',
+      },
+    ],
+  },
+  {
     name: 'handed-over-undrained',
     guards: 'T9 · to reports that it contains final',
     story: 'The record is handed over although the target has not said that it has everything.',
