@@ -38,7 +38,7 @@ export function orderIn(round: number): readonly Contestant[] {
 /** pgbench has to be under way before anything happens to it. */
 const LEAD_MS = 3_000;
 /** Of every run, behind its last switchover: who was stopped has to be seen to go on. */
-export const TAIL_MS = 6_000;
+export const TAIL_MS = 8_000;
 
 /** When the switchovers begin, counted from the start of a run. The first and the last are as far from the ends as they have to be. */
 export function momentsMs(secondsOfRun: number, switchovers: number): readonly number[] {

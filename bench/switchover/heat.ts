@@ -39,9 +39,8 @@ export async function runHeat(ground: Ground, course: Course, contestant: Contes
     const pgbench = ground.startPgbench(contestant, argsOf(course, options));
     try {
       const seen = await switchovers(ground, idle, pgbench, { beganMs, options });
-      const endedEarly = pgbench.hasEnded();
       await untilEnded(pgbench, beganMs + options.seconds * MS_PER_S + GRACE_MS, ground.signal);
-      return await gather(ground, pgbench, { seen, rowsBefore, endedEarly });
+      return await gather(ground, pgbench, { seen, rowsBefore, busy: course.busy });
     } finally {
       await ground.programs.stop(pgbench);
     }
@@ -81,7 +80,7 @@ async function switchOver(ground: Ground, idle: IdleSessions): Promise<Seen> {
   await ground.untilWhole();
   const untilMs = wallMs();
   return {
-    window: { fromMs, doneMs, untilMs },
+    window: { fromMs, untilMs },
     told: {
       stagesMs: operationSchema.parse(answer).stagesMs,
       ...{ commandMs: doneMs - fromMs, wholeMs: untilMs - fromMs },
@@ -102,7 +101,7 @@ async function untilEnded(pgbench: Running, deadlineMs: number, signal: AbortSig
 async function gather(
   ground: Ground,
   pgbench: Running,
-  { seen, rowsBefore, endedEarly }: { readonly seen: readonly Seen[]; readonly rowsBefore: number; readonly endedEarly: boolean },
+  { seen, rowsBefore, busy }: { readonly seen: readonly Seen[]; readonly rowsBefore: number; readonly busy: number },
 ): Promise<Run> {
   const said = readFileSync(pgbench.logFile, 'utf8');
   const code = pgbench.exitCode();
@@ -112,7 +111,7 @@ async function gather(
   const windows = seen.map(({ window }) => window);
   const stalls = stallsOf(logged, windows, lostClients);
   return {
-    ...{ transactions, failed, lostSessions: lostClients.length, endedEarly },
+    ...{ transactions, failed, lostSessions: lostClients.length, endedEarly: lostClients.length === busy },
     surplusRows: (await ground.historyRows()) - rowsBefore - transactions,
     calmMs: calmOf(logged, windows),
     switchovers: stalls.flatMap((stall, at) => (seen[at] === undefined ? [] : [{ ...stall, ...seen[at].told }])),

@@ -1,6 +1,6 @@
 /**
  * How long clients stood still at a switchover, from what pgbench logged of each transaction. Pure. It must never take a session that ended for one
- * that was quick: who finished nothing after the command had is not among those whose stall is told.
+ * that was quick: whose session ended is not among those whose stall is told.
  */
 import type { Transaction } from './pgbench-run.ts';
 
@@ -8,8 +8,6 @@ import type { Transaction } from './pgbench-run.ts';
 export type Window = {
   /** The command was started. */
   readonly fromMs: number;
-  /** It said that the new leader leads. */
-  readonly doneMs: number;
   /** The cluster was whole again. */
   readonly untilMs: number;
 };
@@ -28,13 +26,15 @@ export function stallsOf(
   windows: readonly Window[],
   lostClients: readonly number[],
 ): readonly Stall[] {
-  const ends = transactions.map(({ endedMs }) => endedMs).toSorted((a, b) => a - b);
-  const lostIn = lostClients.map((client) => windowOfLoss(transactions, windows, client));
-  return windows.map((window, at) => ({
-    stallMs: stallIn(window, transactions),
-    gapMs: gapIn(window, ends),
-    lost: lostIn.filter((lost) => lost === at).length,
-  }));
+  const lostIn = new Map(lostClients.map((client) => [client, windowOfLoss(transactions, windows, client)]));
+  return windows.map((window, at) => {
+    const kept = transactions.filter(({ client }) => (lostIn.get(client) ?? Infinity) > at);
+    return {
+      stallMs: longest(kept.filter((one) => touches(window, one)).map(lengthOf)),
+      gapMs: kept.length === 0 ? null : gapIn(window, transactions),
+      lost: [...lostIn.values()].filter((lost) => lost === at).length,
+    };
+  });
 }
 
 /** The longest transaction away from all switchovers: what this machine does to a client when nothing is done to the cluster. */
@@ -42,23 +42,19 @@ export function calmOf(transactions: readonly Transaction[], windows: readonly W
   return longest(transactions.filter((one) => !windows.some((window) => touches(window, one))).map(lengthOf));
 }
 
-function stallIn(window: Window, transactions: readonly Transaction[]): number | null {
-  const wentOn = new Set(transactions.filter(({ endedMs }) => endedMs >= window.doneMs).map(({ client }) => client));
-  return longest(transactions.filter((one) => wentOn.has(one.client) && touches(window, one)).map(lengthOf));
-}
-
-function gapIn({ fromMs, doneMs, untilMs }: Window, ends: readonly number[]): number | null {
-  if ((ends.at(-1) ?? -Infinity) < doneMs) return null;
+function gapIn({ fromMs, untilMs }: Window, transactions: readonly Transaction[]): number | null {
+  const ends = transactions.map(({ endedMs }) => endedMs).toSorted((a, b) => a - b);
   const before = ends.findLastIndex((end) => end <= fromMs);
   const behind = ends.findIndex((end) => end >= untilMs);
   const within = ends.slice(before + 1, behind === -1 ? ends.length : behind + 1);
   return longest(within.map((end, at) => end - (ends[before + at] ?? fromMs)));
 }
 
-/** -1: behind all of them. A client says that it gave up, but not when: it was after the last transaction that it finished. */
+/** A client says that it gave up, but not when: it was after the last transaction that it finished. Infinity: behind all windows. */
 function windowOfLoss(transactions: readonly Transaction[], windows: readonly Window[], client: number): number {
   const lastMs = longest(transactions.filter((one) => one.client === client).map(({ endedMs }) => endedMs)) ?? -Infinity;
-  return windows.findIndex(({ untilMs }) => lastMs < untilMs);
+  const found = windows.findIndex(({ untilMs }) => lastMs < untilMs);
+  return found === -1 ? Infinity : found;
 }
 
 function touches({ fromMs, untilMs }: Window, { beganMs, endedMs }: Transaction): boolean {

@@ -21,7 +21,7 @@ it('measures nothing when help is wanted', () => {
 it.each([
   [['--rounds', '0'], /--rounds takes a whole number from 1/],
   [['--seconds', '1.5'], /--seconds takes a whole number/],
-  [['--switchovers', '9'], /9 switchovers need 41 s/],
+  [['--switchovers', '9'], /9 switchovers need 43 s/],
   [['--courses', 'simple,pipeline'], /there is no pipeline/],
   [['--fast'], /Unknown option/],
 ])('refuses %j', (args, why) => {

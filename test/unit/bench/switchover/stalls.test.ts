@@ -3,7 +3,7 @@ import { describe, expect, it } from 'vitest';
 import type { Transaction } from '../../../../bench/switchover/pgbench-run.ts';
 import { calmOf, stallsOf, type Window } from '../../../../bench/switchover/stalls.ts';
 
-const WINDOW: Window = { fromMs: 1_000, doneMs: 1_500, untilMs: 2_000 };
+const WINDOW: Window = { fromMs: 1_000, untilMs: 2_000 };
 
 function transaction(client: number, beganMs: number, endedMs: number): Transaction {
   return { client, beganMs, endedMs };
@@ -29,6 +29,17 @@ describe('a stall', () => {
     expect(stallsOf([...cut, ...other], [WINDOW], [0])[0]).toMatchObject({ stallMs: 480, lost: 1 });
   });
 
+  it('is told of a run that was over before the cluster was whole', () => {
+    const all = [transaction(0, 900, 1_000), transaction(0, 1_000, 1_300)];
+    expect(stallsOf(all, [WINDOW], [])).toEqual([{ stallMs: 300, gapMs: 300, lost: 0 }]);
+  });
+
+  it('is not told at later switchovers of one whose session had ended', () => {
+    const later: Window = { fromMs: 5_000, untilMs: 6_000 };
+    const all = [transaction(0, 900, 1_100), transaction(1, 900, 1_150), transaction(1, 4_900, 5_200)];
+    expect(stallsOf(all, [WINDOW, later], [0]).map(({ stallMs }) => stallMs)).toEqual([250, 300]);
+  });
+
   it('may last beyond the moment in which the cluster is whole', () => {
     expect(stallsOf([transaction(0, 1_200, 5_200)], [WINDOW], [])[0]?.stallMs).toBe(4_000);
   });
@@ -47,7 +58,7 @@ describe('the time in which nobody answered', () => {
 });
 
 describe('a client that gave up', () => {
-  const later: Window = { fromMs: 5_000, doneMs: 5_500, untilMs: 6_000 };
+  const later: Window = { fromMs: 5_000, untilMs: 6_000 };
 
   it('is counted at the switchover that its last transaction precedes, and at none when that was behind all', () => {
     const all = [transaction(0, 1_000, 1_100), transaction(1, 4_000, 5_100), transaction(2, 7_000, 7_100)];
