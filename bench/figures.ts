@@ -10,6 +10,7 @@ import {
   type WayName,
   type WorkloadName,
 } from './course.ts';
+import { criterion, type Criterion } from './criteria.ts';
 import { pairUp, summarize, type Summary } from './statistics.ts';
 
 export type Figure = {
@@ -33,14 +34,6 @@ export type IdleFigure = IdleSample & {
   /** With 10 000 sessions; reckoned from those that were open when there were fewer. */
   readonly megabytesAtTenThousand: number;
   readonly isReckoned: boolean;
-};
-
-export type Criterion = {
-  readonly name: string;
-  /** Null: it was not measured. */
-  readonly value: number | null;
-  readonly wanted: { readonly least: number } | { readonly most: number };
-  readonly verdict: 'pass' | 'fail' | 'unknown';
 };
 
 const TEN_THOUSAND = 10_000;
@@ -130,15 +123,4 @@ export function acceptanceOf(rounds: readonly Round[], idle: readonly IdleFigure
     criterion('COPY out against HAProxy', ratio('COPY out', megabytesPerS), { least: 0.9 }),
     criterion('COPY in against HAProxy', ratio('COPY in', megabytesPerS), { least: 0.9 }),
   ];
-}
-
-function criterion(name: string, value: number | null, wanted: Criterion['wanted']): Criterion {
-  if (value === null) return { name, value, wanted, verdict: 'unknown' };
-  const isMet = 'least' in wanted ? value >= wanted.least : value <= wanted.most;
-  return { name, value, wanted, verdict: isMet ? 'pass' : 'fail' };
-}
-
-export function verdictOf(criteria: readonly Criterion[]): Criterion['verdict'] {
-  if (criteria.some(({ verdict }) => verdict === 'fail')) return 'fail';
-  return criteria.every(({ verdict }) => verdict === 'pass') ? 'pass' : 'unknown';
 }

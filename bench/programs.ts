@@ -23,7 +23,14 @@ export type Program = {
   readonly openFiles: number;
 };
 
-export type Running = { readonly name: string; readonly pid: number; readonly logFile: string; readonly hasEnded: () => boolean };
+export type Running = {
+  readonly name: string;
+  readonly pid: number;
+  readonly logFile: string;
+  readonly hasEnded: () => boolean;
+  /** Null while it runs, and when a signal ended it. */
+  readonly exitCode: () => number | null;
+};
 
 /** PostgreSQL takes SIGINT as "now, but in order"; a SIGTERM would make it wait for its clients. */
 export type StopSignal = 'SIGTERM' | 'SIGINT';
@@ -48,7 +55,11 @@ export class Programs {
     // Without a listener it would end this process; the program then has no pid, and that is said below.
     child.on('error', () => undefined);
     if (child.pid === undefined) throw new Error(`${program.name} could not be started: ${command}`);
-    const running: Running = { name: program.name, pid: child.pid, logFile: program.logFile, hasEnded: () => hasEnded(child) };
+    const running: Running = {
+      ...{ name: program.name, pid: child.pid, logFile: program.logFile },
+      hasEnded: () => hasEnded(child),
+      exitCode: () => child.exitCode,
+    };
     this.#running.push({ child, signal, running });
     return running;
   }

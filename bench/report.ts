@@ -1,10 +1,12 @@
 /** The figures for people: tables in Markdown, and what one has to know to read them. Pure. */
 import type { Round } from './course.ts';
-import { acceptanceOf, figuresOfRounds, idleFigureOf, verdictOf, type Criterion, type Figure, type IdleFigure } from './figures.ts';
+import { tableOfCriteria, verdictOf, type Criterion } from './criteria.ts';
+import { acceptanceOf, figuresOfRounds, idleFigureOf, type Figure, type IdleFigure } from './figures.ts';
 import type { IdleSample } from './course.ts';
 import type { CoreSplit, Machine } from './machine.ts';
 import type { Options } from './options.ts';
 import type { Summary } from './statistics.ts';
+import { table } from './table.ts';
 
 export type Measured = {
   readonly machine: Machine;
@@ -65,14 +67,7 @@ export function textOf(report: Report): string {
       ]),
     ),
     '',
-    ...table(
-      ['acceptance (pgbaton)', 'measured', 'wanted', 'verdict'],
-      acceptance.map(({ name, value, wanted, verdict: its }) => [
-        ...[name, value === null ? '-' : value.toFixed(2)],
-        'least' in wanted ? `>= ${String(wanted.least)}` : `<= ${String(wanted.most)}`,
-        its,
-      ]),
-    ),
+    ...tableOfCriteria(acceptance, 2),
     `verdict: ${verdict}`,
     '',
   ].join('\n');
@@ -84,11 +79,4 @@ function told(summary: Summary | null, digits = 0): string {
 
 function megabytes(bytes: number): string {
   return (bytes / BYTES_PER_MB).toFixed(1);
-}
-
-function table(headings: readonly string[], lines: readonly (readonly string[])[]): readonly string[] {
-  if (lines.length === 0) return [];
-  const widths = headings.map((heading, at) => Math.max(heading.length, ...lines.map((line) => line[at]?.length ?? 0)));
-  const render = (cells: readonly string[]): string => `| ${cells.map((cell, at) => cell.padEnd(widths[at] ?? 0)).join(' | ')} |`;
-  return [render(headings), render(widths.map((width) => '-'.repeat(width))), ...lines.map(render)];
 }

@@ -6,6 +6,7 @@
 //   node scripts/run.mjs chaos [options]     `pgbaton chaos`: real faults on real processes, judged by what clients saw
 //   node scripts/run.mjs measure [options]   three of them many times over: the table of the README
 //   node scripts/run.mjs bench-proxy [options]  pgbaton's proxy beside HAProxy and PgBouncer
+//   node scripts/run.mjs bench-switchover [options]  what clients notice of a planned switchover, through pgbaton's proxy and through HAProxy
 //   node scripts/run.mjs bench-failover [options]  failovers of pgbaton beside those of Patroni with HAProxy, in containers
 //   node scripts/run.mjs model [options]     the formal model of the protocol, searched
 //   node scripts/run.mjs sim [options]       whole clusters under a virtual clock, the production decisions in them
@@ -40,6 +41,7 @@ const programs = {
     needs: () => ({ build: true, toolchain: true, tools: true }),
   },
   'bench-proxy': { file: 'dist/bench/main.js', needs: () => ({ build: true, toolchain: true, peers: true }) },
+  'bench-switchover': { file: 'dist/bench/switchover/main.js', needs: () => ({ build: true, toolchain: true, peers: true }) },
   'bench-failover': { file: 'dist/bench/failover/main.js', needs: () => ({ build: true }) },
   model: { file: 'dist/chaos/model/main.js', needs: () => ({ build: true, spin: true }) },
   sim: { file: 'dist/chaos/sim/main.js', needs: () => ({ build: true }) },

@@ -117,7 +117,8 @@ class Patroni implements Contestant {
     });
     this.field = fieldOf(this.project);
     writeFileSync(join(this.#dir, 'patroni.yml'), patroniYaml({ timings, isSynchronous, password: superuserPassword() }));
-    writeFileSync(join(this.#dir, 'haproxy.cfg'), haproxyConfig(this.project.addresses.inside));
+    const nodes = [...this.project.addresses.inside].map(([member, host]) => ({ name: member, host, port: 5432, checkPort: 8008 }));
+    writeFileSync(join(this.#dir, 'haproxy.cfg'), haproxyConfig('*:5432', nodes));
   }
 
   async leader(): Promise<string | null> {

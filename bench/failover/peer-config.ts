@@ -83,13 +83,17 @@ export function patroniYaml({ timings, isSynchronous, password }: PeerOptions): 
   });
 }
 
+/** A node as HAProxy has to know it: where sessions go, and where it asks whether they may. */
+export type BalancedNode = { readonly name: string; readonly host: string; readonly port: number; readonly checkPort: number };
+
 /** Checks faster than those of Patroni's own example, and sessions cut as soon as a node is no primary any more. */
-export function haproxyConfig(nodeAddresses: ReadonlyMap<string, string>): string {
-  const servers = [...nodeAddresses].map(([name, host]) => `  server ${name} ${host}:5432 check port 8008`);
+export function haproxyConfig(bind: string, nodes: readonly BalancedNode[]): string {
+  const servers = nodes.map(
+    ({ name, host, port, checkPort }) => `  server ${name} ${host}:${String(port)} check port ${String(checkPort)}`,
+  );
   return [
     'global',
     '  maxconn 1000',
-    '  stats socket /tmp/haproxy.sock mode 600',
     'defaults',
     '  mode tcp',
     // A session that HAProxy 3.0 was connecting anew when its server was marked down would be left hanging, half closed, until the client gives up.
@@ -99,7 +103,7 @@ export function haproxyConfig(nodeAddresses: ReadonlyMap<string, string>): strin
     '  timeout server 1h',
     '  timeout check 1s',
     'listen primary',
-    '  bind *:5432',
+    `  bind ${bind}`,
     '  option httpchk GET /primary',
     '  http-check expect status 200',
     '  default-server inter 1s fastinter 250ms downinter 250ms fall 2 rise 1 on-marked-down shutdown-sessions',

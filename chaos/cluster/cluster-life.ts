@@ -1,10 +1,10 @@
-/** The local cluster that a demonstration or a trial runs on: made in a directory of its own, and taken down whatever happened. */
+/** The local cluster that a demonstration, a trial or a benchmark runs on: made in a directory of its own, and taken down whatever happened. */
 import { chmodSync, existsSync, mkdtempSync, rmSync } from 'node:fs';
 import { join } from 'node:path';
 import { runCli } from './cluster-cli.ts';
 import { localClusterSchema, type LocalCluster } from './cluster-view.ts';
 
-export function makeDirectory(purpose: 'demo' | 'chaos'): string {
+export function makeDirectory(purpose: 'demo' | 'chaos' | 'bench'): string {
   const dir = mkdtempSync(`/tmp/pgbaton-${purpose}-`);
   // PostgreSQL may run as another user, who has to pass through.
   chmodSync(dir, 0o755);

@@ -8,6 +8,8 @@ import { workloadRows, type WorkloadRow } from './workload-rows.ts';
 export type Played = { readonly scenario: Scenario; readonly trials: readonly Trial[] };
 export type NotPlayed = { readonly scenario: string; readonly why: string };
 
+export type Timing = { readonly claim: string; readonly allowedMs: number; readonly tookMs: Summary };
+
 export type Row = {
   readonly scenario: string;
   readonly faults: readonly string[];
@@ -28,6 +30,8 @@ export type Row = {
   readonly epochsRaised: Summary | null;
   readonly needless: number;
   readonly wholeAfterMs: Summary | null;
+  /** What some scenarios look at beside what clients saw. */
+  readonly timings: readonly Timing[];
   /** Of what ran beside the ledger, in all trials together. */
   readonly workloads: readonly WorkloadRow[];
   readonly verdict: 'pass' | 'fail';
@@ -56,10 +60,21 @@ export function rowOf({ scenario, trials }: Played): Row {
     epochsRaised: summarize(measured.flatMap(({ epochsRaised }) => (epochsRaised === null ? [] : [epochsRaised]))),
     needless: sum(({ failovers }) => needlessFailovers(failovers, scenario.demand.failovers.most)),
     wholeAfterMs: summarize(trials.flatMap(({ wholeAfterMs }) => (wholeAfterMs === null ? [] : [wholeAfterMs]))),
+    timings: timingsOf(trials),
     workloads: workloadRows(trials),
     verdict: reasons.length === 0 ? 'pass' : 'fail',
     reasons,
   };
+}
+
+function timingsOf(trials: readonly Trial[]): readonly Timing[] {
+  const found = trials.flatMap(({ findings }) => findings.flatMap(({ claim, timing }) => (timing === null ? [] : [{ claim, ...timing }])));
+  const claims = [...new Set(found.map(({ claim }) => claim))];
+  return claims.flatMap((claim) => {
+    const own = found.filter((one) => one.claim === claim);
+    const tookMs = summarize(own.map((one) => one.tookMs));
+    return own[0] === undefined || tookMs === null ? [] : [{ claim, allowedMs: own[0].allowedMs, tookMs }];
+  });
 }
 
 function reasonsOf({ scenario, trials }: Played): readonly Reason[] {
@@ -184,10 +199,15 @@ export function tableOf({ rows, notPlayed }: Pick<Report, 'rows' | 'notPlayed'>)
   return [
     ...gridOf(HEADINGS, lines),
     ...workloadGrid(rows),
+    ...rows.flatMap(({ scenario, timings }) => timings.map((timing) => `${scenario}: ${toldTiming(timing)}`)),
     ...notPlayed.map(({ scenario, why }) => `not played: ${scenario}: ${why}`),
     ...rows.flatMap(({ scenario, reasons }) => reasons.map(({ text }) => `${scenario}: ${text}`)),
     '',
   ].join('\n');
+}
+
+function toldTiming({ claim, allowedMs, tookMs }: Timing): string {
+  return `${claim}: N ${String(tookMs.n)}, median ${String(tookMs.median)} ms, max ${String(tookMs.max)} ms, ${String(allowedMs)} ms allowed`;
 }
 
 const WORKLOAD_HEADINGS = ['scenario', 'beside the ledger', 'acknowledged', 'unknown', 'surfaced', 'reads', ...FLAW_KINDS];

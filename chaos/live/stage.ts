@@ -18,7 +18,13 @@ import { WholeWatch } from './whole-watch.ts';
 
 const POLL_MS = 50;
 
-export type Finding = { readonly claim: string; readonly holds: boolean; readonly seen: string };
+/** `timing`: how long something took, where that is what was looked at. Null: something else was, or it could not be measured. */
+export type Finding = {
+  readonly claim: string;
+  readonly holds: boolean;
+  readonly seen: string;
+  readonly timing: { readonly tookMs: number; readonly allowedMs: number } | null;
+};
 /** `lasts`: until it is healed. Healed without a name: all that was left. */
 export type Told = { readonly text: string } & (
   | { readonly kind: 'said' }
@@ -62,9 +68,14 @@ export class Stage {
 
   /** For what can only be done to processes of this machine. Whoever asks for it has said that it is not played on anything else. */
   get ground(): Ground {
-    const { ground } = this.#parts.site;
+    const ground = this.groundIfLocal;
     assert(ground !== null, 'what is done to processes is played on local clusters only');
     return ground;
+  }
+
+  /** Null: it is played on something else. */
+  get groundIfLocal(): Ground | null {
+    return this.#parts.site.ground;
   }
 
   /** Who led when the clients were steady, before anything was done. */
@@ -199,7 +210,18 @@ export class Stage {
 
   /** Something that must hold here and that clients cannot see. */
   check(claim: string, holds: boolean, seen: string): void {
-    this.#findings.push({ claim, holds, seen });
+    this.#find({ claim, holds, seen, timing: null });
+  }
+
+  /** The same of a time. What could not be measured does not hold. */
+  checkWithin(claim: string, tookMs: number | null, allowedMs: number): void {
+    if (tookMs === null) this.#find({ claim, holds: false, seen: 'not measured', timing: null });
+    else this.#find({ claim, holds: tookMs <= allowedMs, seen: `${tookMs.toFixed(0)} ms`, timing: { tookMs, allowedMs } });
+  }
+
+  #find(finding: Finding): void {
+    const { claim, holds, seen } = finding;
+    this.#findings.push(finding);
     this.say(`${holds ? 'holds' : 'DOES NOT HOLD'}: ${claim} (${seen})`);
   }
 

@@ -136,7 +136,7 @@ function forged(): Report {
       data: { checked: 999, lost, duplicated: [{ writer: 1, seq: 1 }], resurrected: [], foreign: [], surfaced: 2 },
       rpoMs: 333,
     },
-    findings: [{ claim: 'dead in time', holds: false, seen: '9 s' }],
+    findings: [{ claim: 'dead in time', holds: false, seen: '9 s', timing: null }],
     workloads: [spoilt('lost', ...lost.map(({ seq }) => `transfer ${String(seq)} (13 from 2 to 5) on n1, timeline 1`))],
   };
   const nothing = { ...goodTrial, trial: 3, figures: null, workloads: [], stopped: 'ended without a result', wholeAfterMs: null };

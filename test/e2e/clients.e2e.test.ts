@@ -10,7 +10,7 @@ import { monotonicMs } from '../../shared/runtime/clock.ts';
 import { postgresProgram, runClient, startClient, type ClientProgram } from '../support/client-program.ts';
 import { startProxy, type ExtraProxy } from '../support/extra-proxy.ts';
 import { kill, query, TestCluster, until } from '../support/local-cluster.ts';
-import { writeCertificate } from '../support/tls-files.ts';
+import { writeCertificate } from '../../chaos/cluster/certificate.ts';
 
 const psycopg = process.env['PGBATON_PSYCOPG'];
 const pgjdbc = process.env['PGBATON_PGJDBC'];

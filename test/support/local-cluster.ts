@@ -5,14 +5,13 @@ import { join } from 'node:path';
 import { fileURLToPath } from 'node:url';
 import { promisify } from 'node:util';
 import { Client } from 'pg';
-import { parse, stringify } from 'yaml';
+import { prepareCluster } from '../../chaos/cluster/prepared-cluster.ts';
 import { isClean, checkLedger } from '../../chaos/ledger/check.ts';
 import { CREATE_LEDGER, DEFAULT_LEDGER, Ledger } from '../../chaos/ledger/ledger.ts';
 import { acknowledgedAtMs, longestGap } from '../../chaos/ledger/outage.ts';
 import { readLedgerRows } from '../../chaos/ledger/read-rows.ts';
 import { layoutOf, type Layout } from '../../cli/local/layout.ts';
 import type { LocalPlan } from '../../cli/local/plan.ts';
-import { makePlan, writeFiles } from '../../cli/local/plan-file.ts';
 import type { ClusterStatus, NodeStatus } from '../../shared/domain/cluster-status.ts';
 import { monotonicMs } from '../../shared/runtime/clock.ts';
 import { sleep } from '../../shared/runtime/deadline.ts';
@@ -60,14 +59,7 @@ export class TestCluster {
   static async upWith(name: string, prepare: (plan: LocalPlan, layout: Layout) => NodeSections): Promise<TestCluster> {
     const layout = layoutOf(emptyDir(name));
     const wishes = { nodes: 3, etcdMembers: 1, mode: 'quorum', namespaces: false, freezer: false, rwPort: null, roPort: null } as const;
-    const plan = await makePlan(wishes, process.env, process.getuid?.() ?? -1);
-    writeFiles(plan, layout);
-    const { postgres, policy } = prepare(plan, layout);
-    for (const node of plan.nodes) {
-      const file = layout.nodeConfig(node.name);
-      const yaml = parse(readFileSync(file, 'utf8')) as { readonly postgres: object; readonly policy: object };
-      writeFileSync(file, stringify({ ...yaml, postgres: { ...yaml.postgres, ...postgres }, policy: { ...yaml.policy, ...policy } }));
-    }
+    await prepareCluster(layout, wishes, process.env, (plan) => ({ node: prepare(plan, layout), proxy: {} }));
     return TestCluster.#start(layout.dir, []);
   }
 

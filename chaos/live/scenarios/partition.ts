@@ -2,10 +2,14 @@
  * Components that cannot reach each other. Clients past the proxy stay connected to the side that is cut off, so that nothing acknowledged there
  * can hide.
  */
+import { readFileSync } from 'node:fs';
 import type { Fault } from '../../faults/fault.ts';
 import { partition } from '../../faults/partition.ts';
 import { PROXY_NAME } from '../../../cli/local/plan.ts';
+import { monotonicMs, wallClockIso } from '../../../shared/runtime/clock.ts';
+import { Bystanders } from '../bystanders.ts';
 import { between, pick } from '../dice.ts';
+import { newsBeyondMs } from '../proxy-news.ts';
 import {
   AROUND_SECONDS,
   ETCD_TROUBLE,
@@ -20,6 +24,9 @@ import type { Stage } from '../stage.ts';
 
 const TAKEN_OVER_WITHIN_MS = 20_000;
 const AFTER_HEAL_MS = 4_000;
+/** An application's pool, and room beside it in the connections that a PostgreSQL has by default. */
+const BYSTANDERS = 40;
+const CUT_WITHIN_MS = 100;
 
 const etcdOf = ({ ground }: Stage): readonly string[] => ground.plan.etcd.map(({ name }) => name);
 
@@ -56,19 +63,54 @@ function cutting(options: {
   };
 }
 
+/**
+ * Nobody tells these sessions anything: their packets are dropped. The proxy has to, as soon as it knows better than they do. Its log, which says when that
+ * was, is only at hand on this machine.
+ */
+function watchingCuts(scenario: Scenario): Scenario {
+  return {
+    ...scenario,
+    play: async (stage, options) => {
+      if (stage.groundIfLocal === null) return scenario.play(stage, options);
+      const bystanders = await Bystanders.open(stage.field.uri, BYSTANDERS);
+      try {
+        await scenario.play(stage, options);
+        stage.checkWithin(
+          'the last session of the old leader ends after the proxy knows of the new one',
+          cutAfterMs(stage, bystanders),
+          CUT_WITHIN_MS,
+        );
+      } finally {
+        await bystanders.close();
+      }
+    },
+  };
+}
+
+/** Null: it did not learn of a new leader, or a session lived on. */
+function cutAfterMs(stage: Stage, bystanders: Bystanders): number | null {
+  const newsMs = newsBeyondMs(readFileSync(stage.ground.layout.log(PROXY_NAME), 'utf8'), stage.epoch);
+  const ends = bystanders.endedMs();
+  if (newsMs === null || !ends.every((end) => end !== null)) return null;
+  const sinceBootMs = newsMs - Date.parse(wallClockIso()) + monotonicMs();
+  return Math.max(...ends) - sinceBootMs;
+}
+
 const everybodyElse = (stage: Stage): readonly string[] => [...stage.standbys, ...etcdOf(stage), PROXY_NAME];
 
-export const partitionPrimary = cutting({
-  name: 'partition-primary',
-  faults: ['F13'],
-  does: 'the primary node is cut off from standbys, etcd and proxy',
-  holds: 'a standby takes over, and the old primary acknowledges nothing to the sessions it still has',
-  clientsSee:
-    'open sessions end, and a commit on its way has an unknown outcome; new sessions wait at the proxy until another node serves; whoever still reaches the old primary gets nothing acknowledged',
-  demand: oneFailover(NODE_LOST),
-  cut: ({ means, leader }) => means.cutOffNode(leader),
-  onContainers: "docker network disconnect of the primary's container, connected again to heal",
-});
+export const partitionPrimary = watchingCuts(
+  cutting({
+    name: 'partition-primary',
+    faults: ['F13'],
+    does: 'the primary node is cut off from standbys, etcd and proxy',
+    holds: 'a standby takes over, and the old primary acknowledges nothing to the sessions it still has',
+    clientsSee:
+      'open sessions end, and a commit on its way has an unknown outcome; new sessions wait at the proxy until another node serves; whoever still reaches the old primary gets nothing acknowledged',
+    demand: oneFailover(NODE_LOST),
+    cut: ({ means, leader }) => means.cutOffNode(leader),
+    onContainers: "docker network disconnect of the primary's container, connected again to heal",
+  }),
+);
 
 export const partitionPrimaryDeaf = cutting({
   name: 'partition-primary-deaf',

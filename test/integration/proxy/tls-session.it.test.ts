@@ -10,7 +10,7 @@ import { until } from '../../support/until.ts';
 import { message, request, type RawClient } from './raw-client.ts';
 import { client, SSL_REQUEST, STARTUP, world } from './scenario.ts';
 import { AUTH_OK, backendKey, READY, type ScriptedServer } from './scripted-server.ts';
-import { writeCertificate } from '../../support/tls-files.ts';
+import { writeCertificate } from '../../../chaos/cluster/certificate.ts';
 
 let dir = '';
 let settings: Partial<ProxyConfig>;

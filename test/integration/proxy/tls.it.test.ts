@@ -11,7 +11,7 @@ import { afterAll, afterEach, beforeAll, describe, expect, it } from 'vitest';
 import type { ProxyConfig } from '../../../shared/config/proxy-config.ts';
 import { PASSWORD, PostgresFixture } from './postgres-fixture.ts';
 import { SSL_REQUEST } from './scenario.ts';
-import { writeCertificate } from '../../support/tls-files.ts';
+import { writeCertificate } from '../../../chaos/cluster/certificate.ts';
 import { FakeNode, World } from './world.ts';
 
 let postgres: PostgresFixture;

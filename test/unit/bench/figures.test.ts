@@ -1,7 +1,8 @@
 // From samples to figures and to the acceptance, on numbers made up for it.
 import { describe, expect, it } from 'vitest';
 import type { IdleSample, PgbenchSample, Round, WayName, WorkloadName } from '../../../bench/course.ts';
-import { acceptanceOf, figuresOfRounds, idleFigureOf, verdictOf } from '../../../bench/figures.ts';
+import { verdictOf } from '../../../bench/criteria.ts';
+import { acceptanceOf, figuresOfRounds, idleFigureOf } from '../../../bench/figures.ts';
 
 function select(round: number, way: WayName, change: Partial<PgbenchSample> = {}): Round {
   const sample: PgbenchSample = {

@@ -33,14 +33,13 @@ describe('what is written for the peer', () => {
   });
 
   it('has HAProxy check each node at least once a second and cut the sessions of one that is no primary', () => {
-    const text = haproxyConfig(
-      new Map([
-        ['n1', '10.1.2.21'],
-        ['n2', '10.1.2.22'],
-      ]),
-    );
+    const text = haproxyConfig('*:5432', [
+      { name: 'n1', host: '10.1.2.21', port: 5432, checkPort: 8008 },
+      { name: 'n2', host: '10.1.2.22', port: 5433, checkPort: 8009 },
+    ]);
+    expect(text).toContain('bind *:5432');
     expect(text).toContain('server n1 10.1.2.21:5432 check port 8008');
-    expect(text).toContain('server n2 10.1.2.22:5432 check port 8008');
+    expect(text).toContain('server n2 10.1.2.22:5433 check port 8009');
     expect(text).toMatch(/option httpchk GET \/primary/);
     expect(text).toMatch(/inter 1s fastinter 250ms downinter 250ms .*on-marked-down shutdown-sessions/);
   });

@@ -74,7 +74,7 @@ describe('the judge of one trial', () => {
     ['a needless failover', withFigures({ failovers: 2 })],
     ['something the cluster did not reach', { stopped: 'not within 15 s: another leader' }],
     ['a cluster that did not become whole', { wholeAfterMs: null }],
-    ['a finding that does not hold', { findings: [{ claim: 'dead in time', holds: false, seen: '9 s' }] }],
+    ['a finding that does not hold', { findings: [{ claim: 'dead in time', holds: false, seen: '9 s', timing: null }] }],
     ['a trial that measured nothing', { figures: null }],
   ];
   it.each(wrong)('calls %s wrong', (_, change) => {

@@ -50,6 +50,18 @@ describe('the report', () => {
     expect(table).toContain('trial 2: bank: 2 of which only a part was seen');
   });
 
+  it('tells how long something took that a scenario looked at, over all trials', () => {
+    const took = (tookMs: number) => ({ claim: 'ends in time', holds: true, seen: '', timing: { tookMs, allowedMs: 100 } });
+    const trials = [10, 30, 20].map((tookMs) => ({ ...goodTrial, findings: [took(tookMs)] }));
+    expect(rowOf({ scenario: nodeKillSample, trials }).timings).toEqual([
+      { claim: 'ends in time', allowedMs: 100, tookMs: { n: 3, median: 20, max: 30 } },
+    ]);
+    expect(tableOf(report([{ scenario: nodeKillSample, trials }]))).toContain(
+      'node-kill: ends in time: N 3, median 20 ms, max 30 ms, 100 ms allowed',
+    );
+    expect(rowOf(played).timings).toEqual([]);
+  });
+
   it('says nothing of workloads where the ledger ran alone', () => {
     const alone = { scenario: nodeKillSample, trials: [{ ...goodTrial, workloads: [] }] };
     expect(rowOf(alone).workloads).toEqual([]);

@@ -16,7 +16,7 @@ const bad: Trial = {
     data: { checked: 999, lost, duplicated: [{ writer: 1, seq: 1 }], resurrected: [], foreign: [], surfaced: 2 },
     rpoMs: 333,
   },
-  findings: [{ claim: 'dead in time', holds: false, seen: '9 s' }],
+  findings: [{ claim: 'dead in time', holds: false, seen: '9 s', timing: null }],
   workloads: [spoilt('lost', ...lostTransfers), { ...goodLists, flaws: { ...goodLists.flaws, cycle: ['G0: 1 –ww of key 0→ 2'] } }],
 };
 const nothing: Trial = { ...goodTrial, trial: 3, figures: null, stopped: 'ended without a result', wholeAfterMs: null };

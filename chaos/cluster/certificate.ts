@@ -1,9 +1,8 @@
-/** A certificate of one's own for 127.0.0.1, with its key, in a folder that goes with the test. */
+/** A certificate of one's own for 127.0.0.1, with its key, for a cluster of some minutes. It must never be used where anybody else could listen. */
 import { execFileSync } from 'node:child_process';
 import { join } from 'node:path';
-import type { TlsFiles } from '../../proxy/client-tls.ts';
 
-export function writeCertificate(dir: string, name: string): TlsFiles {
+export function writeCertificate(dir: string, name: string): { readonly certFile: string; readonly keyFile: string } {
   const [certFile, keyFile] = [join(dir, `${name}.crt`), join(dir, `${name}.key`)];
   const args = [
     'req',
