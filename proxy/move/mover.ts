@@ -6,13 +6,15 @@ import { setMaxListeners } from 'node:events';
 import { isOpen } from '../../shared/domain/leader-record.ts';
 import type { Logger } from '../../shared/logging/logger.ts';
 import { monotonicMs } from '../../shared/runtime/clock.ts';
+import { sleep } from '../../shared/runtime/deadline.ts';
 import { decideLanding, type Landing, type MoveOrder } from '../core/landing.ts';
 import type { Target } from '../core/route.ts';
 import type { Router } from '../router.ts';
 import type { Movable } from './movable.ts';
 import type { Movers } from './move-api.ts';
-import { SessionMove, type MoveDeps } from './session-move.ts';
+import { SessionMove, type Journey, type MoveDeps } from './session-move.ts';
 import { Turnstile } from '../turnstile.ts';
+import { VerifierLooks } from './verifier-looks.ts';
 
 export type MoverParts = {
   readonly router: Router;
@@ -25,14 +27,17 @@ export type MoverParts = {
 
 /** Logins at once. More of them only wait for each other at the server. */
 const CONCURRENT = 8;
+/** Nobody waits for these, and the others have work to do. */
+const CONCURRENT_AT_REST = 2;
 /** Between two looks at a target that is not ready for everybody. */
 const AGAIN_MS = 5;
 const LOOK_MS = 1_000;
+/** A server that is slower to end them than this has them all to end when it stops. */
+const ENDED_MS = 500;
 /** The checkpoint in between may take its time. */
 const ANNOUNCED_MS = 90_000;
 
-type Move = {
-  readonly order: MoveOrder;
+type Move = Journey & {
   readonly sessions: Map<Movable, SessionMove>;
   /** Aborted when nothing is left to do for it. */
   readonly ended: AbortController;
@@ -59,8 +64,9 @@ export class Mover implements Movers {
     void this.#endIfNotParked(move);
     const signal = AbortSignal.any([move.ended.signal, AbortSignal.timeout(withinMs)]);
     setMaxListeners(0, signal, move.ended.signal);
-    const moves = router.movableOn(order.from).map((movable) => this.#of(move, movable));
-    await inTurn(moves, signal, async (one) => one.prepare(target, signal));
+    const moves = this.#sessionsOf(move);
+    const prepare = async (one: SessionMove): Promise<void> => one.prepare(target, signal);
+    await inTurn(CONCURRENT, [...moves.filter(isBusy), ...moves.filter(isAtRest)], signal, prepare);
     const sessions = moves.filter((one) => one.isPrepared).length;
     log.info({ operation: order.operation, of: moves.length, sessions, tookMs: since(startedAtMs) }, 'move.announced');
     return sessions;
@@ -72,11 +78,12 @@ export class Mover implements Movers {
     const { router, log } = this.#parts;
     move.parkedAtMs = monotonicMs();
     this.#landing.add(move);
-    router.setMoving(true);
-    router.turnBack(order.from);
     const deadline = AbortSignal.timeout(withinMs);
     setMaxListeners(0, deadline, move.ended.signal);
-    const moves = router.movableOn(order.from).map((movable) => this.#of(move, movable));
+    await leaveAll(this.#sessionsOf(move).filter(isAtRest), deadline);
+    router.setMoving(true);
+    router.turnBack(order.from);
+    const moves = [...new Set([...move.sessions.values(), ...this.#sessionsOf(move)])];
     await Promise.all(moves.map(async (one) => one.leave(deadline)));
     const sessions = moves.filter((one) => one.isParked).length;
     log.info({ operation: order.operation, of: moves.length, sessions, tookMs: since(move.parkedAtMs) }, 'move.parked');
@@ -95,15 +102,20 @@ export class Mover implements Movers {
     const current = this.#move;
     if (current?.order.operation === order.operation) return current;
     if (current?.parkedAtMs === null) this.#end(current);
-    const move: Move = { order, sessions: new Map(), ended: new AbortController(), parkedAtMs: null };
+    const verifiers = new VerifierLooks(this.#parts.deps, order);
+    const move: Move = { order, verifiers, sessions: new Map(), ended: new AbortController(), parkedAtMs: null };
     this.#move = move;
     return move;
+  }
+
+  #sessionsOf(move: Move): readonly SessionMove[] {
+    return this.#parts.router.movableOn(move.order.from).map((movable) => this.#of(move, movable));
   }
 
   #of(move: Move, movable: Movable): SessionMove {
     const known = move.sessions.get(movable);
     if (known !== undefined) return known;
-    const made = new SessionMove(this.#parts.deps, movable, move.order);
+    const made = new SessionMove(this.#parts.deps, movable, move);
     move.sessions.set(movable, made);
     return made;
   }
@@ -145,7 +157,9 @@ export class Mover implements Movers {
     }
     const { target } = landing;
     const parked = [...sessions.values()].filter((one) => one.isParked);
-    await inTurn(parked, ended.signal, async (one) => one.arrive(target, ended.signal));
+    const arrive = async (one: SessionMove): Promise<void> => one.arrive(target, ended.signal);
+    await inTurn(CONCURRENT, parked.filter(isBusy), ended.signal, arrive);
+    await inTurn(CONCURRENT_AT_REST, parked.filter(isAtRest), ended.signal, arrive);
     if (parked.some((one) => one.isParked)) await this.#waitAtTheDoor(target, ended.signal);
     return landing;
   }
@@ -158,6 +172,7 @@ export class Mover implements Movers {
 
   #end(move: Move): void {
     move.ended.abort();
+    move.verifiers.forget();
     for (const one of move.sessions.values()) one.forget();
     if (this.#move === move) this.#move = null;
   }
@@ -167,8 +182,32 @@ function waiting({ sessions }: Move): readonly SessionMove[] {
   return [...sessions.values()].filter((one) => one.isParked);
 }
 
-async function inTurn(moves: readonly SessionMove[], signal: AbortSignal, work: (one: SessionMove) => Promise<void>): Promise<void> {
-  const turnstile = new Turnstile(CONCURRENT);
+/**
+ * Ends at the server what rests, while the others still work: two hundred sessions take it a fifth of a second to end, and behind the parking everybody would
+ * wait for that. Most clients of a pool notice nothing; one that says something now waits for as long as it would have.
+ */
+async function leaveAll(resting: readonly SessionMove[], deadline: AbortSignal): Promise<void> {
+  if (resting.length === 0) return;
+  await Promise.all(resting.map(async (one) => one.leave(deadline)));
+  await Promise.race([Promise.all(resting.map(async (one) => one.hasLeft)), sleep(ENDED_MS, deadline)]);
+}
+
+function isBusy(one: SessionMove): boolean {
+  return one.isBusy;
+}
+
+/** Most sessions of a pool. */
+function isAtRest(one: SessionMove): boolean {
+  return !one.isBusy;
+}
+
+async function inTurn(
+  concurrent: number,
+  moves: readonly SessionMove[],
+  signal: AbortSignal,
+  work: (one: SessionMove) => Promise<void>,
+): Promise<void> {
+  const turnstile = new Turnstile(concurrent);
   await Promise.all(
     moves.map(async (one) => {
       if (!(await turnstile.enter(signal))) return;

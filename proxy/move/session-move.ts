@@ -22,6 +22,7 @@ import type { Movable } from './movable.ts';
 import { frame } from './frames.ts';
 import { Place } from './place.ts';
 import type { SessionState } from './session-state.ts';
+import type { VerifierLooks } from './verifier-looks.ts';
 
 export type MoveDeps = {
   readonly router: Router;
@@ -41,7 +42,6 @@ type Stage =
 
 const LOGIN_MS = 3_000;
 const AUDIT_MS = 2_000;
-const VERIFIER_MS = 1_000;
 /** The texts of all prepared statements of a session. More than that is cheaper to cut than to carry. */
 const AUDIT_BYTES = 16_777_216;
 /** How long an old server may take to see that its client has left. */
@@ -52,10 +52,15 @@ const UNANSWERED = 'its server did not answer the audit';
 /** Refusals that say "not now": starting up or shutting down, full, and the rules that let nobody in while a move is under way. */
 const NOT_NOW = new Set(['57P03', '53300', '28000']);
 
+/** What all sessions of one move have in common. */
+export type Journey = { readonly order: MoveOrder; readonly verifiers: VerifierLooks };
+
 export class SessionMove {
   readonly #deps: MoveDeps;
   readonly #movable: Movable;
   readonly #order: MoveOrder;
+  readonly #verifiers: VerifierLooks;
+  readonly #forwardedAtFirst: number;
   #stage: Stage = { kind: 'riding' };
   #place: Place | null = null;
   #credentials: Credentials | null = null;
@@ -65,13 +70,21 @@ export class SessionMove {
   #early: { readonly forwarded: number; readonly state: SessionState } | null = null;
   /** The telling that goes on while the old leader stops. False: the place is of no use. */
   #telling: Promise<boolean> = Promise.resolve(false);
+  #hasLeft: Promise<void> = Promise.resolve();
   /** The look ahead, which has the server while it lasts. */
   #looking: Promise<void> = Promise.resolve();
 
-  constructor(deps: MoveDeps, movable: Movable, order: MoveOrder) {
+  constructor(deps: MoveDeps, movable: Movable, { order, verifiers }: Journey) {
     this.#deps = deps;
     this.#movable = movable;
     this.#order = order;
+    this.#verifiers = verifiers;
+    this.#forwardedAtFirst = movable.forwardedCount;
+  }
+
+  /** Its client has said something since the move was first heard of, and most likely waits. Most sessions of a pool do not. */
+  get isBusy(): boolean {
+    return !this.#movable.isAtRest || this.#movable.forwardedCount !== this.#forwardedAtFirst;
   }
 
   get isPrepared(): boolean {
@@ -117,7 +130,7 @@ export class SessionMove {
     const audit: Audit | null =
       early?.forwarded === forwardedCount ? { verdict: early.state, passOn: NOTHING } : await this.#audit(server, this.#known());
     // At once: a server that has lost its clients stops sooner.
-    dismiss(server);
+    this.#hasLeft = dismiss(server);
     if (audit === null) {
       this.#cut(UNANSWERED);
       return;
@@ -129,6 +142,11 @@ export class SessionMove {
     this.#movable.passenger.hear(audit.passOn);
     this.#stage = { kind: 'parked', state: audit.verdict, ahead: audit.passOn };
     if (this.#place !== null) this.#telling = this.#tell(this.#place, audit.verdict);
+  }
+
+  /** Resolves when the server that was left has ended the session, or has had its time for it. */
+  get hasLeft(): Promise<void> {
+    return this.#hasLeft;
   }
 
   /** Goes on at the target if that is possible by now; otherwise it is still parked, and may be asked again. */
@@ -165,7 +183,7 @@ export class SessionMove {
 
   async #learn(signal: AbortSignal): Promise<Credentials | null> {
     if (this.#credentials !== null) return this.#credentials;
-    const learned = await this.#movable.passenger.learner.credentials(async (given) => this.#verifier(given), signal);
+    const learned = await this.#movable.passenger.learner.credentials(async () => this.#verifier(), signal);
     if (learned.kind === 'unlearnable') {
       this.#note('move.unlearnable', learned.why);
       return null;
@@ -174,17 +192,8 @@ export class SessionMove {
     return learned;
   }
 
-  /** What is stored is replicated like everything else, so that any of them can be asked; one that stands still must not cost the session its move. */
-  async #verifier(signal: AbortSignal): Promise<VerifierLook> {
-    const { agents, router } = this.#deps;
-    const { from, to } = this.#order;
-    let look: VerifierLook = { kind: 'failed', why: 'the address of no agent is known' };
-    for (const member of [from, to]) {
-      const asked = router.addressOf(member);
-      if (asked === null) continue;
-      look = await agents.verifierOf(asked.agentUrl, this.#movable.passenger.user, { budgetMs: VERIFIER_MS, signal });
-      if (look.kind === 'looked') break;
-    }
+  async #verifier(): Promise<VerifierLook> {
+    const look = await this.#verifiers.of(this.#movable.passenger.user);
     this.#hasLookFailed = look.kind === 'failed';
     return look;
   }
@@ -301,12 +310,15 @@ export class SessionMove {
   }
 }
 
-/** Says goodbye, and sees to it that nothing of that connection is left. */
-function dismiss(server: Socket): void {
+/** Says goodbye, and sees to it that nothing of that connection is left. Resolves when it is. */
+function dismiss(server: Socket): Promise<void> {
   server.end(TERMINATE);
   server.resume();
   const timer = setTimeout(() => server.destroy(), GOODBYE_MS);
-  server.once('close', () => {
-    clearTimeout(timer);
+  return new Promise((resolve) => {
+    server.once('close', () => {
+      clearTimeout(timer);
+      resolve();
+    });
   });
 }

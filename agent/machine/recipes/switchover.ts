@@ -12,7 +12,7 @@ import { kill } from './server.ts';
 
 const CHECKPOINT_MS = 60_000;
 /** Proxies log in at the target on behalf of their clients meanwhile; nobody waits yet, except for the move. */
-const ANNOUNCE_MS = 3_000;
+const ANNOUNCE_MS = 10_000;
 const DRAIN_POLL_MS = 5;
 
 export function* stopForSwitchover(bench: Bench, operation: OperationRecord): Recipe<Outcome> {

@@ -3,6 +3,7 @@ import { afterEach, describe, expect, it } from 'vitest';
 import type { AgentClient } from '../../../../proxy/agent-client.ts';
 import type { MoveOrder } from '../../../../proxy/core/landing.ts';
 import { SessionMove } from '../../../../proxy/move/session-move.ts';
+import { VerifierLooks } from '../../../../proxy/move/verifier-looks.ts';
 import type { Router } from '../../../../proxy/router.ts';
 import { epoch } from '../../../../shared/domain/epoch.ts';
 import { createLogger } from '../../../../shared/logging/logger.ts';
@@ -28,7 +29,7 @@ function moveOf({ movable }: Ride): SessionMove {
     tls: 'off',
     log: createLogger({ level: 'silent', name: 'proxy' }),
   } as const;
-  const move = new SessionMove(deps, movable, ORDER);
+  const move = new SessionMove(deps, movable, { order: ORDER, verifiers: new VerifierLooks(deps, ORDER) });
   cleanups.push(() => move.forget());
   return move;
 }
