@@ -145,18 +145,27 @@ describe('two workers', () => {
     const all = [...sessions];
     const startedMs = monotonicMs();
     for (const pid of pids) kill(pid, 'SIGTERM');
-    await until('nobody is let in', 5_000, async () =>
-      connected().then(
-        () => false,
-        () => true,
-      ),
-    );
+    await until('nobody is let in', 1_000, async () => isRefused(proxy.rwPort));
     for (const { client } of all) expect((await client.query('select 3 as three')).rows).toEqual([{ three: 3 }]);
     const codes = await Promise.all(all.map(async ({ ended }) => ended));
     expect(new Set(codes)).toEqual(new Set(['57P01']));
     expect(monotonicMs() - startedMs).toBeGreaterThan(DRAIN_MS - 200);
     expect(await proxy.ended).toBe(0);
     expect(pids.filter(isAlive)).toEqual([]);
+  });
+
+  test('a second SIGTERM cuts at once what the first has left', async () => {
+    proxy = await startWorkers('hasty');
+    await untilBothHaveSome();
+    const all = [...sessions];
+    const startedMs = monotonicMs();
+    kill(proxy.pid, 'SIGTERM');
+    await until('nobody is let in', 1_000, async () => isRefused(proxy.rwPort));
+    kill(proxy.pid, 'SIGTERM');
+    const codes = await Promise.all(all.map(async ({ ended }) => ended));
+    expect(new Set(codes)).toEqual(new Set(['57P01']));
+    expect(monotonicMs() - startedMs).toBeLessThan(DRAIN_MS - 200);
+    expect(await proxy.ended).toBe(0);
   });
 
   test('when the supervisor is killed, the workers drain and end, and all ports are free for a successor at once', async () => {
