@@ -28,7 +28,10 @@ import { WeakCommits } from './weak-commits.ts';
 
 /** Clients of one port at once, held ones included; the file descriptor limit of the process usually comes first. */
 const MAX_CLIENTS = 50_000;
-/** Clients of one port that approach a server at the same moment: well below the listen queue of a PostgreSQL with default settings. */
+/**
+ * Clients of one port that approach a server at the same moment, all workers together: well below the listen queue of a PostgreSQL with default settings,
+ * which does not know how many processes we are.
+ */
 const CONCURRENT_DIALS = 64;
 
 /** A cut session is told, and has its time to read it (relay.ts). */
@@ -43,17 +46,25 @@ export type RunningProxy = {
   readonly reloadTls: (() => void) | null;
   /** Accepts nobody any more and waits until all sessions have ended, or have been cut when the time is over. The API stays. */
   readonly drain: (withinMs: number, hurry: AbortSignal) => Promise<void>;
+  /** Frees the port of the API before the end, for a successor that wants it now. */
+  readonly closeApi: () => Promise<void>;
   /** Cuts every session, frees the ports and leaves the list of proxies. The store stays the caller's. */
   readonly close: () => Promise<void>;
 };
 
 /** Runs until the signal, and then until its sessions have ended by themselves or `drainMs` is over; `hurry` ends that, too. A port that is in use or a certificate that cannot be read is thrown as AppError. */
-export async function runProxy(config: ProxyConfig, signal: AbortSignal, hurry: AbortSignal = NO_HURRY): Promise<void> {
+export async function runProxy(
+  config: ProxyConfig,
+  signal: AbortSignal,
+  hurry: AbortSignal = NO_HURRY,
+  onStarted: (proxy: RunningProxy) => void = () => undefined,
+): Promise<void> {
   const log = createLogger({ level: config.log.level, name: 'proxy', base: { cluster: config.cluster, node: config.id } });
   const dcs = openStore(config.etcd, log);
   try {
     const proxy = await startProxy(config, dcs, log);
     log.info({ rwPort: proxy.rwPort, roPort: proxy.roPort, apiPort: proxy.apiPort }, 'proxy.started');
+    onStarted(proxy);
     const { reloadTls } = proxy;
     if (reloadTls !== null) process.on('SIGHUP', reloadTls);
     await aborted(signal);
@@ -83,6 +94,7 @@ export async function startProxy(config: ProxyConfig, dcs: Dcs, log: Logger): Pr
       waitMs: config.roWaitMs,
     },
   );
+  const dials = Math.ceil(CONCURRENT_DIALS / config.workers);
   const cancels = new Cancels(
     createOtherProxies(config.peerToken, config.id, () => view.current),
     serverTls,
@@ -92,7 +104,7 @@ export async function startProxy(config: ProxyConfig, dcs: Dcs, log: Logger): Pr
     // A place of its own for each port: standbys that hang must not stand in the way of the leader.
     new Listener(
       { host: config.listenHost, port, serves, maxConnections: MAX_CLIENTS },
-      { router, agents, cancels, weakCommits, clientTls, serverTls, log, turnstile: new Turnstile(CONCURRENT_DIALS) },
+      { router, agents, cancels, weakCommits, clientTls, serverTls, log, turnstile: new Turnstile(dials) },
     );
   const listeners = [open('rw', config.rwPort), open('ro', config.roPort)] as const;
   heedGate(gate, { router, listeners, log });
@@ -115,7 +127,7 @@ export async function startProxy(config: ProxyConfig, dcs: Dcs, log: Logger): Pr
     const [rwPort, roPort] = await Promise.all([listeners[0].listen(), listeners[1].listen()]);
     identity = { ...identity, rwPort, roPort };
     const bound = await api.listen();
-    const url = config.api.advertiseUrl ?? `http://${bound.host.includes(':') ? `[${bound.host}]` : bound.host}:${String(bound.port)}`;
+    const url = config.api.advertiseUrl ?? urlOf(bound);
     presence = new Presence({ dcs, key: keys.proxy(config.id), value: encodeProxy({ id: config.id, rwPort, roPort, url }) });
     presence.start();
     const drain = async (withinMs: number, hurry: AbortSignal): Promise<void> => {
@@ -124,21 +136,28 @@ export async function startProxy(config: ProxyConfig, dcs: Dcs, log: Logger): Pr
       // The cut comes at the end of the time, and a cut session needs a moment to be told.
       await withDeadline(async () => left, withinMs + CUT_MS, hurry);
     };
-    return { rwPort, roPort, apiPort: bound.port, reloadTls: clientTls === null ? null : () => reload(clientTls, log), drain, close };
+    return { rwPort, roPort, apiPort: bound.port, reloadTls: reloaderOf(clientTls, log), drain, closeApi: api.close, close };
   } catch (error) {
     await close();
     throw error;
   }
 }
 
+function urlOf({ host, port }: { readonly host: string; readonly port: number }): string {
+  return `http://${host.includes(':') ? `[${host}]` : host}:${String(port)}`;
+}
+
 /** A renewal that went wrong is no outage: the former certificate stays. */
-function reload(clientTls: ClientTls, log: Logger): void {
-  try {
-    clientTls.reload();
-    log.info({}, 'proxy.certificate-reloaded');
-  } catch (error) {
-    log.error({ err: error }, 'proxy.certificate-not-reloaded');
-  }
+function reloaderOf(clientTls: ClientTls | null, log: Logger): (() => void) | null {
+  if (clientTls === null) return null;
+  return () => {
+    try {
+      clientTls.reload();
+      log.info({}, 'proxy.certificate-reloaded');
+    } catch (error) {
+      log.error({ err: error }, 'proxy.certificate-not-reloaded');
+    }
+  };
 }
 
 function heedGate(

@@ -13,8 +13,8 @@ import { parseCancelKey } from './wire/backend-key.ts';
 
 /** A proxy that does not answer may be one that died moments ago and is still listed; it has no session any more. */
 const ANSWER_MS = 1_000;
-/** More than anybody runs; bounds what one stray cancel request can set off. */
-const OTHERS_MAX = 16;
+/** All that the view lists: every worker of every proxy may be the one that moved the session. Bounds what one stray cancel request can set off. */
+const OTHERS_MAX = 64;
 
 /** `ownId`: who need not be asked. Without a token none of them would listen. */
 export function createOtherProxies(token: string | null, ownId: string, view: () => View): OtherProxies {

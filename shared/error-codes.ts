@@ -97,6 +97,16 @@ export const ERRORS = {
     retryable: true,
     exitCode: 4,
   },
+  /**
+   * A worker of the proxy (`workers` above 1) ended without being told to. Its sessions are lost, those of the other workers go on; it is started again
+   * after a pause that grows to five seconds while it keeps ending. One that was killed is most often the work of the OOM killer.
+   */
+  'PGB-1107': {
+    title: 'A worker of the proxy ended',
+    hint: 'Nothing has to be done when it stays the only time. Otherwise look at the last lines of that worker in the log, and for the OOM killer in `dmesg`.',
+    retryable: true,
+    exitCode: 1,
+  },
   /** etcd answered and said no: quota exceeded (NOSPACE alarm), no permission, wrong credentials. */
   'PGB-1202': {
     title: 'etcd refused the request',

@@ -3,6 +3,7 @@
  * proxy shut because the second command did not come.
  */
 import { Option, type Command } from 'commander';
+import { proxyOfWorker } from '../../shared/config/proxy-workers.ts';
 import type { ClusterStatus } from '../../shared/domain/cluster-status.ts';
 import { appError } from '../../shared/errors.ts';
 import { monotonicMs } from '../../shared/runtime/clock.ts';
@@ -61,11 +62,10 @@ export function addProxyControls(proxy: Command, { terminal }: Context): void {
     )
     .action(async (options: Options & { readonly within: number; readonly stay: number }) => {
       const { proxies, token } = await chosen(options, terminal.env);
-      if (proxies.length > 1)
-        throw new UsageError(
-          'which proxy is meant?',
-          `Give --proxy; there are ${proxies.map(({ id }) => id).join(', ')}. Drain one after the other.`,
-        );
+      const names = [...new Set(proxies.map(({ id }) => proxyOfWorker(id)))];
+      // The workers of one proxy share its ports: they are drained together, or new clients would be refused by one and taken by the next.
+      if (names.length > 1)
+        throw new UsageError('which proxy is meant?', `Give --proxy; there are ${names.join(', ')}. Drain one after the other.`);
       const withinMs = options.within * 1000;
       const untilMs = monotonicMs() + withinMs + CUT_GRACE_MS;
       const answers = await post(proxies, token, '/drain', { withinMs, stayMs: options.stay * 1000 });
@@ -84,7 +84,10 @@ export function addProxyControls(proxy: Command, { terminal }: Context): void {
 }
 
 function withOptions(command: Command): Command {
-  return addOutputOption(addWhereOptions(command)).option('--proxy <id>', 'one proxy (default: all of the cluster)');
+  return addOutputOption(addWhereOptions(command)).option(
+    '--proxy <id>',
+    'one proxy with all its workers, or one worker (default: all of the cluster)',
+  );
 }
 
 async function chosen(
@@ -93,7 +96,7 @@ async function chosen(
 ): Promise<{ readonly proxies: readonly Proxy[]; readonly token: string }> {
   const { agentUrls, token } = findCluster(options, env);
   const { proxies } = await requireCluster(agentUrls);
-  const wanted = options.proxy === undefined ? proxies : proxies.filter(({ id }) => id === options.proxy);
+  const wanted = proxies.filter(({ id }) => options.proxy === undefined || id === options.proxy || proxyOfWorker(id) === options.proxy);
   if (wanted.length === 0)
     throw appError(
       'PGB-1408',

@@ -23,7 +23,12 @@ export function addProxyVerb(program: Command, context: Context): void {
           hurry.abort();
         },
       });
-      // Loaded on demand: no other verb needs the proxy and its libraries.
+      // Loaded on demand: no other verb needs the proxy and its libraries, and neither does a process that only watches over others.
+      if (loaded.workers > 1) {
+        const { superviseWorkers } = await import('../../proxy/workers/supervisor.ts');
+        await superviseWorkers(loaded, signal, hurry.signal);
+        return;
+      }
       const { runProxy } = await import('../../proxy/main.ts');
       await runProxy(loaded, signal, hurry.signal);
     });

@@ -14,6 +14,7 @@ import {
   absoluteOrNull,
 } from './sections.ts';
 import type { EtcdConfig, LogConfig } from './sections.ts';
+import { workersFaults, workersSchema } from './proxy-workers.ts';
 
 export type RoFallback = 'primary' | 'refuse';
 export type WeakCommitPolicy = 'allow' | 'forbid';
@@ -29,6 +30,8 @@ export type ProxyConfig = {
   readonly cluster: string;
   readonly id: string;
   readonly etcd: EtcdConfig;
+  /** How many processes move data; a worker's own configuration says so, too. */
+  readonly workers: number;
   readonly listenHost: string;
   readonly rwPort: number;
   readonly roPort: number;
@@ -52,6 +55,7 @@ export const proxySchema = z
     cluster: clusterSchema,
     id: nameSchema('Name of this proxy, unique in the cluster.'),
     etcd: etcdSchema,
+    workers: workersSchema.default(1),
     listenHost: hostSchema('Address on which the proxy accepts connections of applications.').default('127.0.0.1'),
     rwPort: portSchema('Port that always leads to the leader.').default(5000),
     roPort: portSchema('Port that leads to standbys.').default(5001),
@@ -80,7 +84,7 @@ export const proxySchema = z
       .min(0)
       .max(100_000)
       .default(1_000)
-      .describe('How many connections may be held at once; more are refused at once.'),
+      .describe('How many connections one process (see workers) may hold at once; more are refused at once.'),
     maxLagBytes: z
       .number()
       .int()
@@ -182,7 +186,7 @@ export function proxyFaults(sections: Partial<ProxyYaml>): readonly ConfigFault[
   if (serverTls?.mode === 'off' && serverTls.caFile !== undefined) {
     faults.push(valueFault(['serverTls', 'caFile'], 'serverTls.caFile is set, but serverTls.mode is off'));
   }
-  return faults;
+  return [...faults, ...workersFaults(sections)];
 }
 
 /** Read when the proxy starts. */

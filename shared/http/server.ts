@@ -118,7 +118,8 @@ async function listen(app: FastifyInstance, host: string, port: number): Promise
   // `localhost` would make fastify listen twice, with a second server that closes by rules of its own.
   const address = host === 'localhost' ? '127.0.0.1' : host;
   try {
-    await app.listen({ host: address, port });
+    // In a process of node:cluster the port would otherwise be shared with its siblings, and an answer be that of any of them.
+    await app.listen({ host: address, port, exclusive: true });
   } catch (error) {
     const where = `${host}:${String(port)}`;
     switch (systemErrorCode(error)) {

@@ -6,17 +6,29 @@ import { parse, stringify } from 'yaml';
 import { layoutOf } from '../../cli/local/layout.ts';
 import { readPlan } from '../../cli/local/plan-file.ts';
 import { environmentFor } from '../../cli/local/programs.ts';
-import { freePort } from './free-ports.ts';
+import { freePort, freePorts } from './free-ports.ts';
 import { CLI, type TestCluster } from './local-cluster.ts';
 import { until } from './until.ts';
 
-export type ExtraProxy = { readonly rwPort: number; readonly roPort: number; readonly stop: () => Promise<void> };
+/** In a row, for a proxy whose workers have one each. */
+const API_PORTS = 2;
+
+export type ExtraProxy = {
+  readonly pid: number;
+  readonly rwPort: number;
+  readonly roPort: number;
+  readonly apiPort: number;
+  readonly logFile: string;
+  /** Of the process, null when a signal ended it. */
+  readonly ended: Promise<number | null>;
+  readonly stop: () => Promise<void>;
+};
 
 export async function startProxy(cluster: TestCluster, id: string, changes: object): Promise<ExtraProxy> {
   const layout = layoutOf(cluster.dir);
   const plan = readPlan(layout);
   if (plan === null) throw new Error(`no local cluster in ${cluster.dir}`);
-  const [rwPort, roPort, apiPort] = [await freePort(), await freePort(), await freePort()];
+  const [rwPort, roPort, apiPort] = [await freePort(), await freePort(), await freePorts(API_PORTS)];
   const own = parse(readFileSync(layout.proxyConfig, 'utf8')) as { readonly api: { readonly host: string } };
   const file = `${cluster.dir}/${id}.yaml`;
   writeFileSync(file, stringify({ ...own, id, rwPort, roPort, api: { ...own.api, port: apiPort }, ...changes }), { mode: 0o600 });
@@ -26,7 +38,7 @@ export async function startProxy(cluster: TestCluster, id: string, changes: obje
     env: environmentFor(plan, process.env),
   });
   closeSync(log);
-  const ended = once(child, 'exit');
+  const ended = once(child, 'exit').then(([code]) => code as number | null);
   await until(`the proxy ${id} is ready`, 15_000, async () => {
     if (child.exitCode !== null) throw new Error(`the proxy ${id} ended: ${readFileSync(layout.log(id), 'utf8')}`);
     const reply = await fetch(`http://${own.api.host}:${String(apiPort)}/readiness`).catch(() => null);
@@ -36,5 +48,5 @@ export async function startProxy(cluster: TestCluster, id: string, changes: obje
     child.kill('SIGTERM');
     await ended;
   };
-  return { rwPort, roPort, stop };
+  return { pid: child.pid ?? 0, rwPort, roPort, apiPort, logFile: layout.log(id), ended, stop };
 }

@@ -23,6 +23,17 @@ export async function freePort(): Promise<number> {
   throw new Error(`no free port from ${String(FIRST)} to ${String(FIRST + COUNT - 1)}`);
 }
 
+/** The first of so many in a row. */
+export async function freePorts(count: number): Promise<number> {
+  let first = await freePort();
+  for (let last = first; last < first + count - 1;) {
+    const port = await freePort();
+    if (port !== last + 1) first = port;
+    last = port;
+  }
+  return first;
+}
+
 async function isFree(port: number): Promise<boolean> {
   const server = createServer();
   try {

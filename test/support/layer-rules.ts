@@ -14,7 +14,14 @@ const MAY_IMPORT: Readonly<Record<string, readonly string[]>> = {
   bench: ['shared', 'cli', 'chaos'],
 };
 /** Started as programs by a verb, never used as libraries. */
-const ENTRY_FILES = ['agent/main.ts', 'agent/guard/main.ts', 'agent/node-file/writer.ts', 'proxy/main.ts', 'chaos/live/main.ts'];
+const ENTRY_FILES = [
+  'agent/main.ts',
+  'agent/guard/main.ts',
+  'agent/node-file/writer.ts',
+  'proxy/main.ts',
+  'proxy/workers/supervisor.ts',
+  'chaos/live/main.ts',
+];
 const STARTERS = /^cli\/(main|verbs\/run-[a-z-]+)\.ts$/;
 /** Types a core may share with the doors around it: what it is told and what it asks for. */
 const PORTS = /\/(port|protocol)\.ts$/;

@@ -82,6 +82,7 @@ export function proxyConfig(settings: Partial<ProxyConfig> = {}): ProxyConfig {
     cluster: 'test',
     id: 'p1',
     etcd: { endpoints: [], username: null, password: null, caFile: null, certFile: null, keyFile: null },
+    workers: 1,
     listenHost: '127.0.0.1',
     rwPort: 0,
     roPort: 0,

@@ -327,6 +327,7 @@ describe('a proxy file', () => {
       cluster: 'main',
       id: 'proxy1',
       etcd: { endpoints: ['http://127.0.0.1:2379'], username: null, password: null, caFile: null, certFile: null, keyFile: null },
+      workers: 1,
       listenHost: '127.0.0.1',
       rwPort: 5000,
       roPort: 5001,
