@@ -166,8 +166,7 @@ export class Judge {
 
   /** I10 */
   #checkDead(record: LeaderRecord): void {
-    const hasFinal = record.state.kind === 'handing-over' || (record.state.kind === 'released' && record.state.final !== null);
-    if (!hasFinal) return;
+    if (!hasFinal(record)) return;
     const holder = this.#nodeOf(record.holder);
     if (holder?.life !== null && holder !== null)
       throw new Violation('I10', `${record.holder} gave ${tag(record)} away while its PostgreSQL lives`);
@@ -301,7 +300,11 @@ export class Judge {
     this.#handMade.add(directory.wal);
   }
 
+  /** I7, I10, I14 */
   onStart(node: SimNode, directory: Directory, primaryEpoch: bigint | null): void {
+    const record = this.#record;
+    if (record !== null && hasFinal(record) && this.#nodeOf(record.holder) === node)
+      throw new Violation('I10', `${node.name} starts its PostgreSQL, whose final position stands in ${tag(record)}`);
     if (!directory.isWhole) throw new Violation('I14', `${node.name} starts a half-made directory`);
     if (primaryEpoch !== null && node.file !== null && node.file.promised > primaryEpoch)
       throw new Violation(
@@ -382,6 +385,10 @@ export class Judge {
 
 function hasTimeline(wal: Wal, timeline: number): boolean {
   return wal.timeline === timeline || wal.ancestors.some((one) => one.timeline === timeline);
+}
+
+function hasFinal({ state }: LeaderRecord): boolean {
+  return state.kind === 'handing-over' || (state.kind === 'released' && state.final !== null);
 }
 
 function tag(record: LeaderRecord): string {

@@ -87,6 +87,15 @@ describe('the judge', () => {
     expect(accused(() => cluster.judge.onRecord(later({ state: { kind: 'released', final: record.floor } }), record))).toBe('I10');
   });
 
+  it('I10: a PostgreSQL that is started while its final position stands', () => {
+    const { directory } = leader;
+    if (directory === null) throw new Error('no directory');
+    leader.life = null;
+    cluster.judge.onRecord(later({ state: { kind: 'released', final: record.floor } }), record);
+    expect(accused(() => cluster.judge.onStart(standby, directory, null))).toBe('nothing');
+    expect(accused(() => cluster.judge.onStart(leader, directory, null))).toBe('I10');
+  });
+
   it('I12: a promotion behind the floor', () => {
     const { directory } = leader;
     if (directory === null) throw new Error('no directory');
