@@ -15,7 +15,7 @@ import { MONITOR_ROLE, REPLICATION_ROLE, REWIND_ROLE } from './hba.ts';
 import { DONE, failed, poll, type LocalServer } from './local-server.ts';
 import { text, type Observer } from './observe.ts';
 import type { Outcome } from './port.ts';
-import { receiversOf } from './receiver.ts';
+import { receiversOf, terminateReceivers } from './receiver.ts';
 import { readControlData } from './wal-boundary.ts';
 
 const REPLAY_POLL_MS = 3;
@@ -79,10 +79,13 @@ async function replayToBoundary(server: LocalServer, session: ControlSession, no
   while (!signal.aborted) {
     const pid = server.postmasterPid();
     if (pid === null) return failed('PGB-1314', 'the server is not running');
-    if (receiversOf(pid).length > 0) return failed('PGB-1314', 'a WAL receiver is still there');
+    // The source stopped, and the startup process began anew with it before it had read that there is none any more. Such a receiver has no credential and
+    // brings nothing; but as long as one is there nothing is promoted.
+    const hasReceiver = receiversOf(pid).length > 0;
+    if (hasReceiver) terminateReceivers(pid);
     const [row] = await session.query(REPLAY, QUERY_DEADLINE_MS);
     if (row === undefined || text(row, 'in_recovery') !== 'true') return failed('PGB-1314', 'the server is a primary already');
-    if (text(row, 'waits_for') === 'RecoveryRetrieveRetryInterval') return DONE;
+    if (!hasReceiver && text(row, 'waits_for') === 'RecoveryRetrieveRetryInterval') return DONE;
     if (text(row, 'paused') !== 'not paused') {
       const why = await whyNotResume(server, session, signal);
       if (why !== null) return failed('PGB-1314', why);
@@ -97,7 +100,9 @@ async function replayToBoundary(server: LocalServer, session: ControlSession, no
     if (stillMs > noProgressMs)
       return failed(
         'PGB-1314',
-        `replay has not moved for ${String(noProgressMs)} ms, it waits for ${text(row, 'waits_for') ?? 'nothing it names'}`,
+        hasReceiver
+          ? 'a WAL receiver does not end'
+          : `replay has not moved for ${String(noProgressMs)} ms, it waits for ${text(row, 'waits_for') ?? 'nothing it names'}`,
       );
     // A reader that conflicts with replay holds the promotion up for as long as its query takes.
     if (
