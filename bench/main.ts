@@ -3,29 +3,22 @@
  * compares; it must never print a figure that it did not measure. Whatever happens, also Ctrl-C, it stops what it started.
  */
 import { CLI_SCRIPT } from '../cli/local/programs.ts';
-import { messageOf } from '../shared/errors.ts';
-import { shutdownOnSignals } from '../shared/runtime/shutdown.ts';
+import { note, runComparison, versionOf } from './comparison.ts';
 import { startProxy, type Way } from './contestants.ts';
 import { orderOf, PROXIES, WORKLOADS, type IdleSample, type Round, type Sample } from './course.ts';
 import { measureIdle } from './idle-sessions.ts';
 import { describeMachine } from './machine.ts';
 import { readOptions, USAGE, type Options } from './options.ts';
-import { runToEnd, untilReady } from './programs.ts';
+import { untilReady } from './programs.ts';
 import { reportOf, textOf, type Report } from './report.ts';
 import { Stage } from './stage.ts';
 import { measure, warmUp } from './workloads.ts';
 
 const CLUSTER = 'throughput';
 const START_MS = 60_000;
-const VERSION_MS = 20_000;
-const INTERRUPTED = 130;
-const MISUSED = 2;
-
-function note(line: string): void {
-  process.stderr.write(`${line}\n`);
-}
 
 async function compare(options: Options, signal: AbortSignal): Promise<Report> {
+  if (process.platform !== 'linux') throw new Error(`the comparison reads Linux's /proc; this is ${process.platform}`);
   const machine = describeMachine();
   note('starting PostgreSQL and etcd');
   const stage = await Stage.set(options, signal);
@@ -75,10 +68,8 @@ function inShort(sample: Sample): string {
 }
 
 async function versionsOf(stage: Stage): Promise<Readonly<Record<string, string>>> {
-  const ask = async (command: string, args: readonly string[]): Promise<string> => {
-    const said = await runToEnd({ command, args, as: stage.as, cwd: stage.dir, cpus: null, withinMs: VERSION_MS }, stage.signal);
-    return /\d+\.\d+\S*/.exec(said)?.[0] ?? 'unknown';
-  };
+  const ask = async (command: string, args: readonly string[]): Promise<string> =>
+    versionOf({ command, args, as: stage.as, cwd: stage.dir }, stage.signal);
   return {
     pgbaton: await ask(process.execPath, [CLI_SCRIPT, '--version']),
     HAProxy: await ask(stage.peers.haproxy, ['-v']),
@@ -87,35 +78,4 @@ async function versionsOf(stage: Stage): Promise<Readonly<Record<string, string>
   };
 }
 
-function optionsOrUsage(): Options | null {
-  try {
-    const options = readOptions(process.argv.slice(2));
-    if (options === null) process.stdout.write(USAGE);
-    return options;
-  } catch (error) {
-    process.stderr.write(`${messageOf(error)}\n\n${USAGE}`);
-    process.exitCode = MISUSED;
-    return null;
-  }
-}
-
-async function main(): Promise<void> {
-  const options = optionsOrUsage();
-  if (options === null) return;
-  if (process.platform !== 'linux') {
-    note(`the comparison reads Linux's /proc; this is ${process.platform}`);
-    process.exitCode = MISUSED;
-    return;
-  }
-  const { signal } = shutdownOnSignals({ signals: ['SIGINT', 'SIGTERM', 'SIGHUP'] });
-  try {
-    const report = await compare(options, signal);
-    process.stdout.write(options.json ? `${JSON.stringify(report)}\n` : textOf(report));
-    if (options.strict && report.verdict !== 'pass') process.exitCode = 1;
-  } catch (error) {
-    note(messageOf(error));
-    process.exitCode = signal.aborted ? INTERRUPTED : 1;
-  }
-}
-
-await main();
+await runComparison({ usage: USAGE, readOptions, compare, textOf });

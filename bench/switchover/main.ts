@@ -5,23 +5,14 @@
 import { findTool } from '../../cli/local/binaries.ts';
 import { CLI_SCRIPT } from '../../cli/local/programs.ts';
 import { messageOf } from '../../shared/errors.ts';
-import { shutdownOnSignals } from '../../shared/runtime/shutdown.ts';
+import { note, runComparison, versionOf } from '../comparison.ts';
 import { describeMachine } from '../machine.ts';
-import { runToEnd } from '../programs.ts';
 import { orderIn, type Contestant, type Course } from './course.ts';
 import type { Heat, Run } from './figures.ts';
 import { Ground } from './ground.ts';
 import { runHeat } from './heat.ts';
 import { readOptions, USAGE, type Options } from './options.ts';
 import { reportOf, textOf, type Report } from './report.ts';
-
-const VERSION_MS = 20_000;
-const INTERRUPTED = 130;
-const MISUSED = 2;
-
-function note(line: string): void {
-  process.stderr.write(`${line}\n`);
-}
 
 async function compare(options: Options, signal: AbortSignal): Promise<Report> {
   const machine = describeMachine();
@@ -79,10 +70,8 @@ function inShort({ switchovers, lostSessions, failed, transactions }: Run): stri
 }
 
 async function versionsOf(ground: Ground): Promise<Readonly<Record<string, string>>> {
-  const ask = async (command: string, args: readonly string[]): Promise<string> => {
-    const said = await runToEnd({ command, args, as: null, cwd: ground.dir, cpus: null, withinMs: VERSION_MS }, ground.signal);
-    return /\d+\.\d+\S*/.exec(said)?.[0] ?? 'unknown';
-  };
+  const ask = async (command: string, args: readonly string[]): Promise<string> =>
+    versionOf({ command, args, as: null, cwd: ground.dir }, ground.signal);
   return {
     pgbaton: await ask(process.execPath, [CLI_SCRIPT, '--version']),
     HAProxy: await ask(findTool('haproxy', process.env), ['-v']),
@@ -90,30 +79,4 @@ async function versionsOf(ground: Ground): Promise<Readonly<Record<string, strin
   };
 }
 
-function optionsOrUsage(): Options | null {
-  try {
-    const options = readOptions(process.argv.slice(2));
-    if (options === null) process.stdout.write(USAGE);
-    return options;
-  } catch (error) {
-    process.stderr.write(`${messageOf(error)}\n\n${USAGE}`);
-    process.exitCode = MISUSED;
-    return null;
-  }
-}
-
-async function main(): Promise<void> {
-  const options = optionsOrUsage();
-  if (options === null) return;
-  const { signal } = shutdownOnSignals({ signals: ['SIGINT', 'SIGTERM', 'SIGHUP'] });
-  try {
-    const report = await compare(options, signal);
-    process.stdout.write(options.json ? `${JSON.stringify(report)}\n` : textOf(report));
-    if (options.strict && report.verdict !== 'pass') process.exitCode = 1;
-  } catch (error) {
-    note(messageOf(error));
-    process.exitCode = signal.aborted ? INTERRUPTED : 1;
-  }
-}
-
-await main();
+await runComparison({ usage: USAGE, readOptions, compare, textOf });
