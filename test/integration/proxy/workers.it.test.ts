@@ -12,6 +12,9 @@ import { freePort, freePorts } from '../../support/free-ports.ts';
 import { until } from '../../support/until.ts';
 import { RawClient, startupPacket } from './raw-client.ts';
 
+/** The tools of the test run are named by variables that are no settings of a proxy. */
+const ENVIRONMENT = { PATH: process.env['PATH'] ?? '' };
+
 type Line = { readonly msg?: string; readonly node?: string; readonly pid?: number; readonly code?: string };
 
 let dir: string;
@@ -50,7 +53,7 @@ type Proxy = {
 };
 
 function start(): Proxy {
-  const child = spawn(process.execPath, [CLI_SCRIPT, 'proxy', '--config', file], { stdio: ['ignore', 'pipe', 'pipe'] });
+  const child = spawn(process.execPath, [CLI_SCRIPT, 'proxy', '--config', file], { stdio: ['ignore', 'pipe', 'pipe'], env: ENVIRONMENT });
   let out = '';
   let errors = '';
   child.stdout.on('data', (chunk: Buffer) => (out += chunk.toString()));
@@ -113,7 +116,9 @@ describe('a proxy of two workers', () => {
     process.kill(hanging, 'SIGSTOP');
     const clients = Array.from({ length: 8 }, () => new RawClient(ports.rw).send(startupPacket({ user: 'ann' })));
     await until('the other worker has them all', 5_000, async () => (await heldBy(1)) === clients.length);
-    expect((await promisify(execFile)(process.execPath, [CLI_SCRIPT, 'healthcheck', '--config', file])).stdout).toBe('live\n');
+    expect((await promisify(execFile)(process.execPath, [CLI_SCRIPT, 'healthcheck', '--config', file], { env: ENVIRONMENT })).stdout).toBe(
+      'live\n',
+    );
     process.kill(hanging, 'SIGKILL');
     await until('it is replaced', 10_000, () => Promise.resolve(![0, hanging].includes(proxy.pidOf('edge.1'))));
     expect(proxy.lines()).toContainEqual(expect.objectContaining({ msg: 'worker.ended', worker: 'edge.1', why: 'was ended by SIGKILL' }));
