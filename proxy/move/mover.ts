@@ -188,8 +188,12 @@ function waiting({ sessions }: Move): readonly SessionMove[] {
  */
 async function leaveAll(resting: readonly SessionMove[], deadline: AbortSignal): Promise<void> {
   if (resting.length === 0) return;
-  await Promise.all(resting.map(async (one) => one.leave(deadline)));
-  await Promise.race([Promise.all(resting.map(async (one) => one.hasLeft)), sleep(ENDED_MS, deadline)]);
+  const left = resting.map(async (one) => {
+    await one.leave(deadline);
+    await one.hasLeft;
+  });
+  // Not for longer: one that does not answer would use up the time of those who work, and they would be cut for it.
+  await Promise.race([Promise.all(left), sleep(ENDED_MS, deadline)]);
 }
 
 function isBusy(one: SessionMove): boolean {

@@ -71,6 +71,8 @@ export class SessionMove {
   /** The telling that goes on while the old leader stops. False: the place is of no use. */
   #telling: Promise<boolean> = Promise.resolve(false);
   #hasLeft: Promise<void> = Promise.resolve();
+  /** Begun once; whoever asks again waits for the same. */
+  #leaving: Promise<void> | null = null;
   /** The look ahead, which has the server while it lasts. */
   #looking: Promise<void> = Promise.resolve();
 
@@ -117,7 +119,12 @@ export class SessionMove {
   }
 
   /** Parks the client and reads what the session holds. The old server is left; the client waits until `arrive` or `giveUp`. */
-  async leave(deadline: AbortSignal): Promise<void> {
+  leave(deadline: AbortSignal): Promise<void> {
+    this.#leaving ??= this.#leave(deadline);
+    return this.#leaving;
+  }
+
+  async #leave(deadline: AbortSignal): Promise<void> {
     // On a busy machine the announcement may not have ended yet; without its server this session cannot be parked.
     await Promise.race([this.#looking, aborted(deadline)]);
     if (this.#stage.kind !== 'riding' || !(await this.#park(deadline))) return;
